@@ -1,0 +1,1 @@
+//! The user's half: SDK and the sharekeep command.

@@ -1,0 +1,1 @@
+//! What client and enclave share on the way: encapsulation, HTTP signatures, attestation verification, receipts.

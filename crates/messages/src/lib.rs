@@ -1,0 +1,1 @@
+//! Decodes, describes and hashes what is to be signed.

@@ -1,0 +1,1 @@
+//! The ceremonies: key generation, preparation and signing as pure state machines.

@@ -1,0 +1,1 @@
+//! Software NSM and KMS for the embedded default and for tests.

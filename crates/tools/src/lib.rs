@@ -1,0 +1,1 @@
+//! What ./dev does: set-up, checks, demo and bench.

@@ -1,0 +1,1 @@
+//! The Lambda functions: axum routers, DynamoDB store, enclave client.

@@ -1,0 +1,1 @@
+//! The words: HTTP bodies, encapsulated payloads, enclave calls, stored records.
