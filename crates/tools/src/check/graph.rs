@@ -1,0 +1,152 @@
+//! Who may depend on whom: the rules that keep the release enclave free of test code, the ceremonies
+//! free of I/O, and the arithmetic on one back end.
+
+use anyhow::{Result, bail};
+
+use super::metadata::Graph;
+use crate::stage::Outcome;
+use crate::workspace::Workspace;
+
+/// A build of `package` must not contain any of `never`.
+struct Rule {
+    package: &'static str,
+    never: &'static [&'static str],
+    why: &'static str,
+}
+
+const IO: &[&str] = &["tokio", "mio", "hyper", "axum", "reqwest", "aws-config"];
+
+const RULES: &[Rule] = &[
+    Rule {
+        package: "sharekeep-enclave-app",
+        never: &["sharekeep-testkit", "sharekeep-local", "sharekeep-functions", "sharekeep"],
+        why: "a release enclave that contained a software NSM or KMS could be talked into using it",
+    },
+    Rule {
+        package: "sharekeep-functions",
+        never: &["sharekeep-testkit", "sharekeep-local", "sharekeep-enclave-app", "sharekeep"],
+        why: "functions know the enclave by its wire types only",
+    },
+    Rule {
+        package: "sharekeep",
+        never: &[
+            "sharekeep-testkit",
+            "sharekeep-local",
+            "sharekeep-enclave-app",
+            "sharekeep-functions",
+        ],
+        why: "the client knows the service by its wire types only",
+    },
+    Rule { package: "sharekeep-mpc", never: IO, why: "ceremonies are pure" },
+    Rule { package: "sharekeep-channel", never: IO, why: "both ends share it, and it is pure" },
+    Rule { package: "sharekeep-messages", never: IO, why: "both ends share it, and it is pure" },
+];
+
+/// Features that must not meet in one package, whichever crate asks for them.
+const EXCLUSIVE: &[&str] = &["backend-rug", "backend-num-bigint"];
+
+pub(super) fn run(_: &Workspace) -> Result<Outcome> {
+    let graph = Graph::of_workspace()?;
+    let faults = faults(&graph)?;
+    if !faults.is_empty() {
+        bail!("{}", faults.join("\n"));
+    }
+    Ok(Outcome::Passed)
+}
+
+fn faults(graph: &Graph) -> Result<Vec<String>> {
+    let mut faults = Vec::new();
+    for Rule { package, never, why } in RULES {
+        let contents = graph.contents(package)?;
+        for found in never.iter().filter(|name| contents.contains(**name)) {
+            faults.push(format!("{package} must not depend on {found}: {why}"));
+        }
+    }
+    for package in graph.with_features(EXCLUSIVE) {
+        faults.push(format!("{package} is built with both of {EXCLUSIVE:?}"));
+    }
+    Ok(faults)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A workspace in which every package of the rules exists and `edges` are the only ones.
+    fn graph(edges: &[(&str, &str, Option<&str>)], features: &[(&str, &[&str])]) -> Graph {
+        let mut names: Vec<&str> = RULES.iter().map(|rule| rule.package).collect();
+        names.extend(edges.iter().flat_map(|(from, to, _)| [*from, *to]));
+        names.extend(features.iter().map(|(name, _)| *name));
+        names.sort_unstable();
+        names.dedup();
+        let packages: Vec<_> =
+            names.iter().map(|name| json!({"id": format!("id {name}"), "name": name})).collect();
+        let nodes: Vec<_> = names
+            .iter()
+            .map(|name| {
+                let deps: Vec<_> = edges
+                    .iter()
+                    .filter(|(from, ..)| from == name)
+                    .map(|(_, to, kind)| {
+                        json!({"pkg": format!("id {to}"), "dep_kinds": [{"kind": kind}]})
+                    })
+                    .collect();
+                let on: &[&str] =
+                    features.iter().find(|(of, _)| of == name).map_or(&[], |(_, on)| on);
+                json!({"id": format!("id {name}"), "features": on, "deps": deps})
+            })
+            .collect();
+        Graph::parse(&json!({"packages": packages, "resolve": {"nodes": nodes}}).to_string())
+            .expect("the fixture is metadata")
+    }
+
+    fn faults_of(edges: &[(&str, &str, Option<&str>)]) -> Vec<String> {
+        faults(&graph(edges, &[])).expect("every package exists")
+    }
+
+    #[test]
+    fn a_workspace_without_forbidden_edges_passes() {
+        assert_eq!(faults_of(&[("sharekeep-enclave-app", "sharekeep-mpc", None)]), [""; 0]);
+    }
+
+    #[test]
+    fn testkit_in_the_enclave_is_found_behind_another_crate() {
+        let faults = faults_of(&[
+            ("sharekeep-enclave-app", "between", None),
+            ("between", "sharekeep-testkit", None),
+        ]);
+        assert_eq!(faults.len(), 1);
+        assert!(
+            faults[0].starts_with("sharekeep-enclave-app must not depend on sharekeep-testkit")
+        );
+    }
+
+    #[test]
+    fn testkit_as_a_dev_dependency_of_the_enclave_is_allowed() {
+        assert_eq!(
+            faults_of(&[("sharekeep-enclave-app", "sharekeep-testkit", Some("dev"))]),
+            [""; 0]
+        );
+    }
+
+    #[test]
+    fn io_in_a_pure_crate_is_found_as_a_build_dependency_too() {
+        assert_eq!(faults_of(&[("sharekeep-mpc", "tokio", Some("build"))]).len(), 1);
+    }
+
+    #[test]
+    fn both_big_integer_back_ends_in_one_package_are_found() {
+        let both = graph(&[], &[("paillier", &["backend-num-bigint", "backend-rug"])]);
+        assert_eq!(faults(&both).expect("every package exists").len(), 1);
+        let apart = graph(&[], &[("one", &["backend-rug"]), ("other", &["backend-num-bigint"])]);
+        assert_eq!(faults(&apart).expect("every package exists"), [""; 0]);
+    }
+
+    #[test]
+    fn a_rule_about_a_package_that_is_gone_fails_instead_of_passing() {
+        let empty = Graph::parse(r#"{"packages": [], "resolve": {"nodes": []}}"#).expect("parses");
+        assert!(faults(&empty).is_err());
+    }
+}

@@ -1,1 +1,0 @@
-//! What ./dev does: set-up, checks, demo and bench.

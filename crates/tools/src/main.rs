@@ -1,0 +1,117 @@
+//! What `./dev` does once Rust is there: set-up of cargo tools, the checks, builds, the running stack.
+//!
+//! Trusts the checkout it runs in and the package registries cargo is configured for. It handles
+//! no keys. Every tool it installs is pinned and stays under `.cache/` in the checkout.
+//!
+//! ```text
+//! ./dev test            # every stage
+//! ./dev test fmt deny   # only these
+//! ```
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to people")]
+
+mod check;
+mod command;
+mod doctor;
+mod lambdas;
+mod setup;
+mod stage;
+mod up;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::command::cargo;
+use crate::workspace::Workspace;
+
+/// The one command line for everything a person does in this checkout.
+#[derive(Parser)]
+#[command(name = "./dev", disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Run every check, stopping at the first that fails.
+    Test {
+        /// Only these stages, in their usual order.
+        stages: Vec<String>,
+        /// Name the stages and stop.
+        #[arg(long)]
+        list: bool,
+    },
+    /// Start the embedded default and keep it running.
+    Up {
+        /// Passed on to the stack's own command.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Run the stack and the command as a user would.
+    Demo {
+        /// Skip what only impresses: for continuous integration.
+        #[arg(long)]
+        short: bool,
+    },
+    /// Measure ceremonies, bare and through the whole stack.
+    Bench {
+        /// One JSON object on standard output, nothing else there.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Build the workspace, or the Lambda functions.
+    Build {
+        /// What to build.
+        #[arg(value_enum, default_value_t = Target::Workspace)]
+        target: Target,
+    },
+    /// Format the sources.
+    Fmt,
+    /// Say what this machine has and what is missing.
+    Doctor,
+    /// Install what the checks need and stop.
+    Setup,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Target {
+    /// Every crate, release profile.
+    Workspace,
+    /// The function binaries as Lambda deployment packages.
+    Lambdas,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\n./dev: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
+    let workspace = Workspace::of_current_dir()?;
+    match task {
+        Task::Test { list: true, .. } => {
+            check::print_stages();
+            Ok(())
+        }
+        Task::Test { stages, list: false } => check::run(&workspace, &stages),
+        Task::Up { arguments } => up::run(&workspace, &arguments),
+        // These two join when the stack can be driven; until then they fail rather than pretend.
+        Task::Demo { short: _ } => anyhow::bail!("the demo does not exist yet"),
+        Task::Bench { json: _ } => anyhow::bail!("the bench does not exist yet"),
+        Task::Build { target: Target::Workspace } => {
+            cargo(["build", "--release", "--workspace", "--locked"]).run()
+        }
+        Task::Build { target: Target::Lambdas } => lambdas::build(&workspace),
+        Task::Fmt => cargo(["fmt", "--all"]).run(),
+        Task::Doctor => doctor::run(&workspace),
+        Task::Setup => setup::checks(&workspace),
+    }
+}
