@@ -1,1 +1,36 @@
-//! The words: HTTP bodies, encapsulated payloads, enclave calls, stored records.
+//! The words that cross a boundary: HTTP bodies ([`http`]), what travels inside the encapsulation
+//! ([`sealed`]), what a function and an enclave say to each other ([`enclave`]), and the stable
+//! problem codes ([`ProblemCode`]).
+//!
+//! This crate trusts nobody: every decoder caps sizes before it parses ([`codec`]) and rejects
+//! unknown fields in sealed payloads. It holds no logic beyond that, and no cryptography.
+//!
+//! ```
+//! use sharekeep_schemas::{codec, sealed::StepCeremony};
+//! let step = StepCeremony { version: 1, step: 2, messages: vec![] };
+//! let bytes = codec::encode(&step);
+//! assert_eq!(codec::decode::<StepCeremony>(&bytes, 1024).unwrap().step, 2);
+//! ```
+
+pub mod codec;
+pub mod enclave;
+pub mod http;
+mod ids;
+pub mod limits;
+mod problem;
+pub mod sealed;
+mod secret;
+pub mod tenant;
+pub mod trust;
+mod words;
+
+pub use ids::{
+    CeremonyId, DataKeyNumber, DeviceId, EnclaveKeyId, IdError, IdempotencyKey, PreparationId,
+    SessionKeyId, TenantId, TokenId, UserId, WalletId,
+};
+pub use problem::{Problem, ProblemCode};
+pub use secret::SecretText;
+pub use words::{
+    CeremonyKind, CeremonyState, PreparationScope, Protocol, Scheme, Scope, SessionKeyAlgorithm,
+    SessionPublicKey, TokenBinding, UnknownWord, WalletStatus,
+};
