@@ -44,7 +44,7 @@ impl Call {
     }
 
     /// Adds more arguments.
-    pub(crate) fn arguments(mut self, arguments: &[String]) -> Self {
+    pub(crate) fn arguments(mut self, arguments: &[impl AsRef<OsStr>]) -> Self {
         self.command.args(arguments);
         self
     }

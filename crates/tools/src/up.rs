@@ -7,7 +7,7 @@ use crate::workspace::Workspace;
 
 /// Builds the stack and runs it in the foreground until it is interrupted.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
-    cargo(["build", "-p", "sharekeep-local", "-p", "sharekeep-enclave-app", "-p", "sharekeep"])
-        .run()?;
+    // The user's command too: the first thing anybody does with a running stack is to log in.
+    cargo(["build", "-p", "sharekeep-local", "-p", "sharekeep"]).run()?;
     program(workspace.programs("debug").join("sharekeep-local"), ["up"]).arguments(arguments).run()
 }

@@ -8,11 +8,11 @@ use crate::stage::Outcome;
 use crate::workspace::Workspace;
 
 /// Part of the `compile_error!` of `sharekeep-mpc`.
-const REFUSAL: &str = "backend-rug";
+const REFUSAL: &str = "both big-integer back ends are on";
 
 pub(super) fn run(_: &Workspace) -> Result<Outcome> {
     let both = cargo(["check", "-p", "sharekeep-mpc", "--locked", "--quiet"])
-        .arguments(&["--features".into(), "backend-rug,backend-num-bigint".into()])
+        .arguments(&["--features", "backend-rug,backend-num-bigint"])
         .ask()?;
     ensure!(!both.succeeded, "sharekeep-mpc builds with both big-integer back ends on");
     // Only the refusal itself counts: a failed build can have any other cause.

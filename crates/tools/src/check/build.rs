@@ -15,7 +15,7 @@ pub(super) fn fmt(_: &Workspace) -> Result<Outcome> {
 
 pub(super) fn clippy(_: &Workspace) -> Result<Outcome> {
     cargo(["clippy", "--workspace", "--all-targets", "--locked", "--quiet"])
-        .arguments(&["--".into(), "-D".into(), "warnings".into()])
+        .arguments(&["--", "-D", "warnings"])
         .run()
         .map(passed)
 }

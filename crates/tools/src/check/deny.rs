@@ -17,7 +17,9 @@ const DATABASES: &str = "advisory-dbs";
 
 pub(super) fn policy(workspace: &Workspace) -> Result<Outcome> {
     let deny = setup::deny(workspace)?;
-    program(deny, ["--locked", "check", "--hide-inclusion-graph", "licenses", "bans", "sources"])
+    // Duplicates are listed by hand when wanted; "parse-error" is GMP's old spelling of its licence.
+    program(deny, ["--locked", "check", "-A", "duplicate", "-A", "parse-error"])
+        .arguments(&["licenses", "bans", "sources"])
         .run()
         .map(|()| Outcome::Passed)
 }

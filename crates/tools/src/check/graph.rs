@@ -24,8 +24,15 @@ const RULES: &[Rule] = &[
     },
     Rule {
         package: "sharekeep-functions",
-        never: &["sharekeep-testkit", "sharekeep-local", "sharekeep-enclave-app", "sharekeep"],
-        why: "functions know the enclave by its wire types only",
+        never: &[
+            "sharekeep-testkit",
+            "sharekeep-local",
+            "sharekeep-enclave-app",
+            "sharekeep-mpc",
+            "sharekeep-messages",
+            "sharekeep",
+        ],
+        why: "functions see ciphertext, and know the enclave by its wire types only",
     },
     Rule {
         package: "sharekeep",
