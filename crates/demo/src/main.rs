@@ -1,0 +1,3 @@
+//! stub
+mod verify;
+fn main() {}
