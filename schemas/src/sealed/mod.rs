@@ -22,7 +22,7 @@ pub use ceremony::{
     CeremonyAborted, CeremonyAnswer, CeremonyResult, CreateWallet, StartCeremony, StartKind,
     StepCeremony,
 };
-pub use session::{OpenSession, SessionOpened, SessionRenewed, SessionRevoked};
+pub use session::{DEVICE_PROOF_LABEL, OpenSession, SessionOpened, SessionRenewed, SessionRevoked};
 pub use wallet::WalletChanged;
 
 use serde::{Deserialize, Serialize};

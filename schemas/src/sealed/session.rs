@@ -3,6 +3,10 @@ use crate::secret::SecretText;
 use crate::words::{Scope, SessionPublicKey};
 use serde::{Deserialize, Serialize};
 
+/// What a device's identity key signs when a session is opened: this label, then the 32 bytes of
+/// the encapsulation's exported value.
+pub const DEVICE_PROOF_LABEL: &[u8] = b"sharekeep/device-proof/v1\0";
+
 /// Opens a session. The only payload that holds a token.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -15,8 +19,8 @@ pub struct OpenSession {
     pub token: SecretText,
     /// Must be the key of the HTTP body and of the HTTP signature.
     pub session_key: SessionPublicKey,
-    /// The session key's signature over the label `sharekeep/session-proof/v1` and the
-    /// encapsulation's exported proof value: whoever re-seals the token cannot make it.
+    /// The session key's proof over the encapsulation's exported value
+    /// (`sharekeep_channel::signature`): whoever re-seals the token cannot make it.
     #[serde(with = "serde_bytes")]
     pub proof: Vec<u8>,
     /// The device; registered on first sight.
@@ -24,8 +28,7 @@ pub struct OpenSession {
     /// The device's identity key (Ed25519).
     #[serde(with = "serde_bytes")]
     pub device_identity_key: [u8; 32],
-    /// The identity key's signature over the label `sharekeep/device-proof/v1` and the same
-    /// exported value.
+    /// The identity key's signature over [`DEVICE_PROOF_LABEL`] and the same exported value.
     #[serde(with = "serde_bytes")]
     pub device_proof: Vec<u8>,
     /// What the session may do.
