@@ -13,9 +13,9 @@ mod check;
 mod command;
 mod doctor;
 mod lambdas;
+mod programs;
 mod setup;
 mod stage;
-mod up;
 mod workspace;
 
 use std::process::ExitCode;
@@ -52,9 +52,9 @@ enum Task {
     },
     /// Run the stack and the command as a user would.
     Demo {
-        /// Skip what only impresses: for continuous integration.
-        #[arg(long)]
-        short: bool,
+        /// Passed on to the demo.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
     },
     /// Measure ceremonies, bare and through the whole stack.
     Bench {
@@ -102,9 +102,9 @@ fn run(task: Task) -> Result<()> {
             Ok(())
         }
         Task::Test { stages, list: false } => check::run(&workspace, &stages),
-        Task::Up { arguments } => up::run(&workspace, &arguments),
-        // These two join when the stack can be driven; until then they fail rather than pretend.
-        Task::Demo { short: _ } => anyhow::bail!("the demo does not exist yet"),
+        Task::Up { arguments } => programs::up(&workspace, &arguments),
+        Task::Demo { arguments } => programs::demo(&workspace, &arguments),
+        // Joins when the stack can be driven; until then it fails rather than pretends.
         Task::Bench { json: _ } => anyhow::bail!("the bench does not exist yet"),
         Task::Build { target: Target::Workspace } => {
             cargo(["build", "--release", "--workspace", "--locked"]).run()
