@@ -17,16 +17,24 @@ struct CargoTool {
     oldest: (u64, u64, u64),
     /// What is built when there is none.
     pinned: &'static str,
+    options: &'static [&'static str],
     why: &'static str,
 }
 
-const NEXTEST: CargoTool =
-    CargoTool { name: "cargo-nextest", oldest: (0, 9, 100), pinned: "0.9.151", why: "runs tests" };
+const NEXTEST: CargoTool = CargoTool {
+    name: "cargo-nextest",
+    oldest: (0, 9, 100),
+    pinned: "0.9.151",
+    // Without self-update (a TLS client) and tracing probes: half of its dependencies.
+    options: &["--no-default-features"],
+    why: "runs tests",
+};
 
 const DENY: CargoTool = CargoTool {
     name: "cargo-deny",
     oldest: (0, 19, 0),
     pinned: "0.20.2",
+    options: &[],
     why: "checks licences, sources, bans and advisories",
 };
 
@@ -81,11 +89,12 @@ fn find(workspace: &Workspace, tool: &CargoTool) -> Option<PathBuf> {
 }
 
 fn build(workspace: &Workspace, tool: &CargoTool) -> Result<PathBuf> {
-    let CargoTool { name, pinned, why, .. } = tool;
+    let CargoTool { name, pinned, options, why, .. } = tool;
     let root = workspace.cache().join("tools");
     eprintln!("[set-up] will build {name} {pinned} from crates.io into .cache/tools: it {why}");
     eprintln!("[set-up] this takes some minutes, once");
     cargo(["install", "--locked", "--quiet", name, "--version", pinned])
+        .arguments(options)
         .argument("--root")
         .argument(&root)
         // Its own folder: a checkout's target directory may be shared, cached or read-only.

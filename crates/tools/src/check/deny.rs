@@ -43,7 +43,7 @@ pub(super) fn advisories(workspace: &Workspace) -> Result<Outcome> {
     if env::var_os(REQUIRED).is_some() {
         bail!("advisories not checked: database not reachable, and {REQUIRED} is set");
     }
-    Ok(Outcome::Warned("advisories NOT CHECKED: database not reachable".into()))
+    Ok(Outcome::Warned("advisories and yanked releases NOT CHECKED: database not reachable".into()))
 }
 
 fn has_earlier_copy(workspace: &Workspace) -> bool {
