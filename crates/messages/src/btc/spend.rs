@@ -1,0 +1,195 @@
+//! One input about to be spent: checked against what it spends, and hashed.
+
+use std::collections::BTreeSet;
+
+use bitcoin::{
+    Amount, EcdsaSighashType, ScriptBuf, TapSighashType, Transaction, TxOut,
+    consensus::{deserialize, serialize},
+    hashes::Hash,
+    psbt::Psbt,
+    sighash::{Prevouts, SighashCache},
+};
+
+use super::{BitcoinNetwork, MAX_INPUTS, MAX_OUTPUTS, SpentOutput, describe::describe};
+use crate::{
+    Description, MessageError, ToSign,
+    public_key::{PublicKey, bip86_script, p2wpkh_script},
+    to_sign::{Bip340Message, EcdsaPrehash, TaprootTweak},
+};
+
+/// How the named input is spent.
+#[derive(Clone, Copy)]
+pub(super) enum Path {
+    /// Taproot key path (BIP-341) with the BIP-86 output key.
+    Taproot(TapSighashType),
+    /// P2WPKH (BIP-143), SIGHASH_ALL.
+    Segwit(bitcoin::PublicKey),
+}
+
+/// An input that belongs to the key, in a transaction whose every spent output is known.
+pub(crate) struct Spend {
+    pub(super) transaction: Transaction,
+    /// What each input spends.
+    pub(super) spent: Vec<TxOut>,
+    /// Index of the input to sign; in range.
+    pub(super) input: usize,
+    pub(super) path: Path,
+    /// The script that the key spends, to tell the wallet's own outputs.
+    pub(super) own_script: ScriptBuf,
+    /// The PSBT the transaction came in.
+    pub(super) psbt: Option<Psbt>,
+}
+
+impl Spend {
+    /// Reads a bare transaction.
+    pub(crate) fn from_transaction(
+        unsigned: &[u8],
+        spent: &[SpentOutput],
+        input: u32,
+        key: &PublicKey,
+    ) -> Result<Self, MessageError> {
+        let transaction: Transaction = deserialize(unsigned)
+            .map_err(|_| MessageError::BitcoinTransaction("not a transaction"))?;
+        if serialize(&transaction) != unsigned {
+            return Err(MessageError::BitcoinTransaction("not canonical"));
+        }
+        if spent.len() != transaction.input.len() {
+            let missing = spent.len().min(transaction.input.len());
+            return Err(MessageError::SpentOutputMissing(u32::try_from(missing).unwrap_or(input)));
+        }
+        if let Some(signed) = transaction.input.get(input as usize)
+            && !(signed.script_sig.is_empty() && signed.witness.is_empty())
+        {
+            return Err(MessageError::AlreadySigned);
+        }
+        let spent = spent
+            .iter()
+            .map(|spent| TxOut {
+                value: Amount::from_sat(spent.amount_sat),
+                script_pubkey: ScriptBuf::from_bytes(spent.script_pubkey.to_vec()),
+            })
+            .collect();
+        let path = match key {
+            PublicKey::Bip340(_) => Path::Taproot(TapSighashType::Default),
+            PublicKey::Ecdsa(key) => Path::Segwit(bitcoin::PublicKey::new(*key)),
+            PublicKey::Eddsa(_) => return Err(MessageError::PublicKey),
+        };
+        let spend = Self {
+            transaction,
+            spent,
+            input: input as usize,
+            path,
+            own_script: own(key)?,
+            psbt: None,
+        };
+        let unproven = vec![false; spend.spent.len()];
+        spend.checked(input, &unproven)
+    }
+
+    /// Checks what is common to bare transactions and PSBTs. `proven` says for each input whether
+    /// the transaction that it spends from was shown.
+    pub(super) fn checked(self, input: u32, proven: &[bool]) -> Result<Self, MessageError> {
+        let transaction = &self.transaction;
+        for (what, count, limit) in [
+            ("the list of inputs", transaction.input.len(), MAX_INPUTS),
+            ("the list of outputs", transaction.output.len(), MAX_OUTPUTS),
+        ] {
+            if count > limit {
+                return Err(MessageError::TooLarge { what, limit });
+            }
+        }
+        if transaction.output.is_empty() {
+            return Err(MessageError::BitcoinTransaction("no outputs"));
+        }
+        let spent = self.spent.get(self.input).ok_or(MessageError::InputOutOfRange(input))?;
+        let mut outpoints = BTreeSet::new();
+        for txin in &transaction.input {
+            if txin.previous_output.is_null() {
+                return Err(MessageError::BitcoinTransaction("a coinbase input"));
+            }
+            if !outpoints.insert(txin.previous_output) {
+                return Err(MessageError::DuplicateInput);
+            }
+        }
+        if spent.script_pubkey != self.own_script {
+            return Err(MessageError::NotOurInput(input));
+        }
+        // BIP-143 leaves the other inputs' amounts unsigned: a false one would hide a fee.
+        if matches!(self.path, Path::Segwit(_))
+            && let Some(unproven) =
+                (0..proven.len()).find(|index| *index != self.input && !proven[*index])
+        {
+            return Err(MessageError::SpentOutputUnproven(
+                u32::try_from(unproven).unwrap_or(u32::MAX),
+            ));
+        }
+        self.fee()?;
+        Ok(self)
+    }
+
+    /// What the inputs bring and the outputs leave over.
+    pub(super) fn fee(&self) -> Result<Amount, MessageError> {
+        let brought = sum(&self.spent)?;
+        let paid = sum(&self.transaction.output)?;
+        brought.checked_sub(paid).ok_or(MessageError::AmountOutOfRange)
+    }
+
+    /// Describes the whole transaction and hashes it for the input.
+    pub(crate) fn decode(
+        &self,
+        network: BitcoinNetwork,
+    ) -> Result<(Description, ToSign), MessageError> {
+        Ok((describe(self, network)?, self.to_sign()?))
+    }
+
+    fn to_sign(&self) -> Result<ToSign, MessageError> {
+        let mut cache = SighashCache::new(&self.transaction);
+        match self.path {
+            Path::Taproot(sighash_type) => {
+                let hash = cache
+                    .taproot_key_spend_signature_hash(
+                        self.input,
+                        &Prevouts::All(&self.spent),
+                        sighash_type,
+                    )
+                    .map_err(|_| MessageError::BitcoinTransaction("no taproot sighash"))?;
+                Ok(ToSign::Bip340 {
+                    message: Bip340Message::new(hash.to_byte_array()),
+                    tweak: TaprootTweak::Bip86KeyPath,
+                })
+            }
+            Path::Segwit(_) => {
+                let spent = &self.spent[self.input];
+                let hash = cache
+                    .p2wpkh_signature_hash(
+                        self.input,
+                        &spent.script_pubkey,
+                        spent.value,
+                        EcdsaSighashType::All,
+                    )
+                    .map_err(|_| MessageError::BitcoinTransaction("no segwit sighash"))?;
+                Ok(ToSign::EcdsaPrehash(EcdsaPrehash::new(hash.to_byte_array())))
+            }
+        }
+    }
+}
+
+/// The script that a key's outputs have.
+pub(super) fn own(key: &PublicKey) -> Result<ScriptBuf, MessageError> {
+    match key {
+        PublicKey::Bip340(internal) => Ok(bip86_script(*internal)),
+        PublicKey::Ecdsa(key) => Ok(p2wpkh_script(key)),
+        PublicKey::Eddsa(_) => Err(MessageError::PublicKey),
+    }
+}
+
+/// The sum of amounts, no part of which may exceed all bitcoin there can be.
+pub(super) fn sum<'a>(
+    outputs: impl IntoIterator<Item = &'a TxOut>,
+) -> Result<Amount, MessageError> {
+    outputs
+        .into_iter()
+        .try_fold(Amount::ZERO, |sum, output| sum.checked_add(output.value))
+        .filter(|sum| *sum <= Amount::MAX_MONEY)
+        .ok_or(MessageError::AmountOutOfRange)
+}
