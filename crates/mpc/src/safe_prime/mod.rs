@@ -1,0 +1,124 @@
+//! Safe primes for Paillier keys, found in idle time. **Own cryptography, not reviewed**: see
+//! `SPEC.md` beside this file.
+//!
+//! A search is cut into slices, so that a background thread can stop at any moment; nothing here
+//! starts a thread. A [`PrimePool`] keeps what was found until a preparation needs four of them.
+//!
+//! ```no_run
+//! use rand_core::OsRng;
+//! use sharekeep_mpc::safe_prime::{PrimePool, PrimeSearch};
+//!
+//! let mut pool = PrimePool::for_preparations(1);
+//! let mut search = PrimeSearch::new(&mut OsRng);
+//! while pool.wanted() > 0 {
+//!     if let Some(prime) = search.slice(50) {
+//!         let _full = pool.put(prime);
+//!     }
+//! }
+//! let primes = pool.take_four().expect("the pool is full");
+//! ```
+
+mod pool;
+mod search;
+mod sieve;
+
+use crypto_bigint::U1536;
+use crypto_primes::Flavor;
+use paillier_zk::backend::Integer;
+use zeroize::Zeroizing;
+
+use crate::Fault;
+
+pub use pool::PrimePool;
+pub use search::{EXPECTED_CANDIDATES, PrimeSearch};
+
+/// Size of a safe prime in bits (CGGMP24 at the 128-bit level, libraries' `SecurityLevel128`).
+pub const PRIME_BITS: u32 = 1536;
+const PRIME_BYTES: usize = PRIME_BITS as usize / 8;
+
+/// A prime p with (p − 1)/2 prime, of exactly 1536 bits, the two highest set. Wiped on drop; no
+/// `Debug`, `Clone` or `Serialize`.
+pub struct SafePrime(Zeroizing<[u8; PRIME_BYTES]>);
+
+impl SafePrime {
+    /// Checks a candidate with a library that had no part in finding it: crypto-primes'
+    /// Baillie–PSW test on p and (p − 1)/2.
+    fn checked(bytes: Zeroizing<[u8; PRIME_BYTES]>) -> Option<Self> {
+        let p = U1536::from_be_slice(&*bytes);
+        let full = bytes[0] >> 6 == 0b11;
+        (full && crypto_primes::is_prime(Flavor::Safe, &p)).then_some(Self(bytes))
+    }
+
+    fn from_integer(p: &Integer) -> Option<Self> {
+        let found = Zeroizing::new(p.to_bytes_msf());
+        let bytes: [u8; PRIME_BYTES] = found.as_slice().try_into().ok()?;
+        Self::checked(Zeroizing::new(bytes))
+    }
+
+    /// The prime, big-endian.
+    pub fn as_bytes(&self) -> &[u8; PRIME_BYTES] {
+        &self.0
+    }
+}
+
+/// The four safe primes of one CGGMP24 preparation: two for the Paillier modulus, two for the
+/// ring-Pedersen modulus. All different.
+pub struct PaillierPrimes([SafePrime; 4]);
+
+/// Version byte of the sealed form.
+const VERSION: u8 = 1;
+
+impl PaillierPrimes {
+    /// Takes four primes; gives them back if two are equal, which only a broken generator makes:
+    /// moduli that share a factor are no secret to anyone.
+    ///
+    /// # Errors
+    /// The primes, if two are equal.
+    pub fn new(primes: [SafePrime; 4]) -> Result<Self, [SafePrime; 4]> {
+        let repeated = (1..4).any(|k| primes[..k].iter().any(|one| *one.0 == *primes[k].0));
+        if repeated { Err(primes) } else { Ok(Self(primes)) }
+    }
+
+    /// Runs a search to the end, on this thread: 2–30 CPU seconds. For tools and tests; a device
+    /// or an enclave fills a [`PrimePool`] in its idle time.
+    pub fn generate(rng: &mut (impl rand_core::RngCore + rand_core::CryptoRng)) -> Self {
+        let mut search = PrimeSearch::new(rng);
+        let mut pool = PrimePool::for_preparations(1);
+        loop {
+            if let Some(prime) = search.slice(u32::MAX) {
+                let _ = pool.put(prime);
+            }
+            if let Some(four) = pool.take_four() {
+                return four;
+            }
+        }
+    }
+
+    /// The versioned byte form (769 bytes), in the clear: for a caller that seals it at once.
+    pub fn to_sealed_bytes(&self) -> Zeroizing<Vec<u8>> {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(1 + 4 * PRIME_BYTES));
+        bytes.push(VERSION);
+        for prime in &self.0 {
+            bytes.extend_from_slice(&*prime.0);
+        }
+        bytes
+    }
+
+    /// Opens what [`Self::to_sealed_bytes`] made, testing the primes again.
+    ///
+    /// # Errors
+    /// [`Fault::Unopenable`] for anything else.
+    pub fn from_sealed_bytes(bytes: &[u8]) -> Result<Self, Fault> {
+        let Some((&VERSION, primes)) = bytes.split_first() else {
+            return Err(Fault::Unopenable);
+        };
+        let open = |bytes: &[u8]| SafePrime::checked(Zeroizing::new(bytes.try_into().ok()?));
+        let primes: Option<Vec<_>> = primes.chunks(PRIME_BYTES).take(5).map(open).collect();
+        let primes = primes.and_then(|primes| <[SafePrime; 4]>::try_from(primes).ok());
+        Self::new(primes.ok_or(Fault::Unopenable)?).map_err(|_| Fault::Unopenable)
+    }
+
+    pub(crate) fn into_integers(self) -> [Integer; 4] {
+        self.0.each_ref().map(|prime| Integer::from_bytes_msf(&*prime.0))
+    }
+}
