@@ -51,6 +51,7 @@ pub(super) fn run(workspace: &Workspace) -> Result<Outcome> {
         // Fixtures may be binary; everything below is about text.
         let Ok(text) = String::from_utf8(bytes) else { continue };
         faults.extend(faults_of_text(&file, &text));
+        faults.extend(fault_of_manifest(&file, &text));
         if file.extension().is_some_and(|it| it == "md") {
             faults.extend(broken_links(workspace.root(), &file, &text));
         }
@@ -79,6 +80,16 @@ fn fault_of_name(file: &Path) -> Option<String> {
     let stem = file.file_stem()?.to_str()?;
     (file.extension()? == "rs" && EMPTY_NAMES.contains(&stem))
         .then(|| format!("{}: a name that says nothing about its content", file.display()))
+}
+
+/// A crate that forgets one line would be free of every lint, `forbid(unsafe_code)` included.
+/// Fuzz crates are workspaces of their own and cannot inherit.
+fn fault_of_manifest(file: &Path, text: &str) -> Option<String> {
+    let member = file.ends_with("Cargo.toml")
+        && text.lines().any(|line| line == "[package]")
+        && !file.parent()?.ends_with("fuzz");
+    (member && !text.contains("[lints]\nworkspace = true"))
+        .then(|| format!("{}: does not inherit the workspace's lints", file.display()))
 }
 
 fn faults_of_text(file: &Path, text: &str) -> Vec<String> {
@@ -144,6 +155,15 @@ mod tests {
     fn empty_names_are_found_in_sources_only() {
         assert!(fault_of_name(Path::new("client/src/utils.rs")).is_some());
         assert!(fault_of_name(Path::new("docs/utils.md")).is_none());
+    }
+
+    #[test]
+    fn a_crate_without_the_workspace_lints_is_found() {
+        let manifest = Path::new("client/Cargo.toml");
+        assert!(fault_of_manifest(manifest, "[package]\nname = \"x\"").is_some());
+        assert!(fault_of_manifest(manifest, "[package]\n[lints]\nworkspace = true\n").is_none());
+        assert!(fault_of_manifest(Path::new("Cargo.toml"), "[workspace]").is_none());
+        assert!(fault_of_manifest(Path::new("crates/mpc/fuzz/Cargo.toml"), "[package]").is_none());
     }
 
     #[test]
