@@ -1,1 +1,48 @@
-//! What client and enclave share on the way: encapsulation, HTTP signatures, attestation verification, receipts.
+//! What client and enclave share on the way to each other, and nothing else: sealed requests and
+//! answers, request signatures, attestation, receipts, and the two formats that only the enclave
+//! reads ([`record_seal`], [`cms`]) but that need no I/O either. Pure: no clock, no network, no
+//! randomness of its own; time, roots and random generators are arguments.
+//!
+//! Trusted: the caller's clock, random generator and pinned root. Not trusted: every byte that is
+//! parsed here. Lengths are capped before parsing, depths are bounded, each format has exactly one
+//! accepted encoding, and whatever comes from outside fails with an [`Error`], never with a panic.
+//!
+//! | module | between | stops |
+//! |---|---|---|
+//! | [`encapsulation`] | client ↔ enclave | anybody on the way reading or moving a request |
+//! | [`signature`] | client → functions and enclave | unsigned, replayed, changed requests |
+//! | [`attestation`] | enclave → client, KMS | an enclave that is not the released image |
+//! | [`receipt`] | enclave → client | a store that is quietly set back |
+//! | [`record_seal`] | enclave → store → enclave | records read, changed, moved or swapped |
+//! | [`cms`] | KMS → enclave | a data key that anyone else can open |
+//!
+//! ```
+//! use sharekeep_channel::encapsulation::{EnclaveKeyPair, RequestBinding, Sender, Suite};
+//! # use rand_core::OsRng;
+//! # fn main() -> sharekeep_channel::Result<()> {
+//! let enclave = EnclaveKeyPair::generate(&mut OsRng);
+//! let binding = RequestBinding { method: "POST", path: "/v1/wallets", request_id: "0f3a" };
+//!
+//! let sender = Sender::new(enclave.public_key(), Suite::default(), &binding, &mut OsRng)?;
+//! let (sealed, opener) = sender.seal(b"make me a wallet")?;
+//!
+//! let request = enclave.open(&binding, &sealed)?;
+//! assert_eq!(request.plaintext.as_slice(), b"make me a wallet");
+//! let answer = request.responder.seal(b"here it is", &mut OsRng)?;
+//! assert_eq!(opener.open(&answer)?.as_slice(), b"here it is");
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod attestation;
+mod cbor;
+pub mod cms;
+pub mod encapsulation;
+mod error;
+mod newtype;
+pub mod receipt;
+pub mod record_seal;
+pub mod signature;
+mod transcript;
+
+pub use error::{Error, Result};

@@ -1,0 +1,137 @@
+use super::{
+    EnclaveKeyPair, EnclavePublicKey, KEY_BYTES, POP_EXPORT_LABEL, PopValue, RESPONSE_EXPORT_LABEL,
+    Suite, info,
+};
+use crate::{Error, Result};
+use hpke::aead::{AeadCtxR, AeadCtxS, AesGcm256, ChaCha20Poly1305};
+use hpke::kdf::HkdfSha256;
+use hpke::kem::X25519HkdfSha256;
+use hpke::{Deserializable, OpModeR, OpModeS, Serializable, setup_receiver, setup_sender_with_rng};
+use rand_core::CryptoRngCore;
+use std::convert::Infallible;
+use zeroize::Zeroizing;
+
+pub(super) type Kdf = HkdfSha256;
+pub(super) type Kem = X25519HkdfSha256;
+
+/// Hands a caller's generator to the HPKE library, which speaks a later `rand_core`.
+pub(super) struct Adapted<'a, R>(pub(super) &'a mut R);
+
+impl<R: CryptoRngCore> hpke::rand_core::TryRng for Adapted<'_, R> {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(self.0.next_u32())
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(self.0.next_u64())
+    }
+
+    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Infallible> {
+        self.0.fill_bytes(out);
+        Ok(())
+    }
+}
+
+impl<R: CryptoRngCore> hpke::rand_core::TryCryptoRng for Adapted<'_, R> {}
+
+pub(super) enum SenderContext {
+    ChaCha20Poly1305(AeadCtxS<ChaCha20Poly1305, Kdf, Kem>),
+    Aes256Gcm(AeadCtxS<AesGcm256, Kdf, Kem>),
+}
+
+impl SenderContext {
+    pub(super) fn new(
+        suite: Suite,
+        key: &EnclavePublicKey,
+        rng: &mut impl CryptoRngCore,
+    ) -> Result<([u8; KEY_BYTES], Self)> {
+        let (pk, info, rng) = (key.to_kem()?, info(&key.id()), &mut Adapted(rng));
+        let (enc, context) = match suite {
+            Suite::ChaCha20Poly1305 => setup_sender_with_rng(&OpModeS::Base, &pk, &info, rng)
+                .map(|(enc, context)| (enc, Self::ChaCha20Poly1305(context))),
+            Suite::Aes256Gcm => setup_sender_with_rng(&OpModeS::Base, &pk, &info, rng)
+                .map(|(enc, context)| (enc, Self::Aes256Gcm(context))),
+        }
+        .map_err(|_| Error::PublicKeyMalformed)?;
+        let mut bytes = [0; KEY_BYTES];
+        enc.write_exact(&mut bytes);
+        Ok((bytes, context))
+    }
+
+    pub(super) fn seal(&mut self, plaintext: &[u8], aad: &[u8]) -> Result<Vec<u8>> {
+        match self {
+            Self::ChaCha20Poly1305(context) => context.seal(plaintext, aad),
+            Self::Aes256Gcm(context) => context.seal(plaintext, aad),
+        }
+        .map_err(|_| Error::Sealing)
+    }
+
+    fn export(&self, label: &[u8]) -> Zeroizing<[u8; 32]> {
+        let mut out = Zeroizing::new([0; 32]);
+        match self {
+            Self::ChaCha20Poly1305(context) => context.export(label, out.as_mut()),
+            Self::Aes256Gcm(context) => context.export(label, out.as_mut()),
+        }
+        .expect("32 bytes are less than HKDF can give");
+        out
+    }
+
+    pub(super) fn pop(&self) -> PopValue {
+        PopValue(*self.export(POP_EXPORT_LABEL))
+    }
+
+    pub(super) fn response_secret(&self) -> Zeroizing<[u8; 32]> {
+        self.export(RESPONSE_EXPORT_LABEL)
+    }
+}
+
+pub(super) enum ReceiverContext {
+    ChaCha20Poly1305(AeadCtxR<ChaCha20Poly1305, Kdf, Kem>),
+    Aes256Gcm(AeadCtxR<AesGcm256, Kdf, Kem>),
+}
+
+impl ReceiverContext {
+    pub(super) fn new(suite: Suite, key: &EnclaveKeyPair, enc: &[u8; KEY_BYTES]) -> Result<Self> {
+        let info = info(&key.id());
+        let enc =
+            <Kem as hpke::Kem>::EncappedKey::from_bytes(enc).map_err(|_| Error::SealedMalformed)?;
+        match suite {
+            Suite::ChaCha20Poly1305 => {
+                setup_receiver(&OpModeR::Base, &key.secret, &enc, &info).map(Self::ChaCha20Poly1305)
+            }
+            Suite::Aes256Gcm => {
+                setup_receiver(&OpModeR::Base, &key.secret, &enc, &info).map(Self::Aes256Gcm)
+            }
+        }
+        .map_err(|_| Error::Opening)
+    }
+
+    pub(super) fn open(&mut self, ciphertext: &[u8], aad: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+        match self {
+            Self::ChaCha20Poly1305(context) => context.open(ciphertext, aad),
+            Self::Aes256Gcm(context) => context.open(ciphertext, aad),
+        }
+        .map(Zeroizing::new)
+        .map_err(|_| Error::Opening)
+    }
+
+    fn export(&self, label: &[u8]) -> Zeroizing<[u8; 32]> {
+        let mut out = Zeroizing::new([0; 32]);
+        match self {
+            Self::ChaCha20Poly1305(context) => context.export(label, out.as_mut()),
+            Self::Aes256Gcm(context) => context.export(label, out.as_mut()),
+        }
+        .expect("32 bytes are less than HKDF can give");
+        out
+    }
+
+    pub(super) fn pop(&self) -> PopValue {
+        PopValue(*self.export(POP_EXPORT_LABEL))
+    }
+
+    pub(super) fn response_secret(&self) -> Zeroizing<[u8; 32]> {
+        self.export(RESPONSE_EXPORT_LABEL)
+    }
+}
