@@ -67,7 +67,7 @@ impl<'de> Deserialize<'de> for Bytes {
         if deserializer.is_human_readable() {
             deserializer.deserialize_str(HexVisitor)
         } else {
-            deserializer.deserialize_bytes(BytesVisitor)
+            deserializer.deserialize_byte_buf(BytesVisitor)
         }
     }
 }

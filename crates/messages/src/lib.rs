@@ -35,9 +35,9 @@
 //! * **P2WPKH** commits to the amount of its own input only (BIP-143), so the fee of a transaction
 //!   with several inputs could be misreported. Then every input must bring the transaction that it
 //!   spends from.
-//! * **Solana** messages are read by a small strict decoder of the documented format. The official
-//!   crates serve it as the independent check in tests, not at run time: they decode by layout and
-//!   leave several checks (trailing bytes, unused versions) to callers.
+//! * **Solana** messages are read by a small strict decoder of the documented format, checked in
+//!   tests against messages that Solana's own crates made. Those crates decode by layout and leave
+//!   checks (trailing bytes, longer forms of lengths, accounts named twice) to their callers.
 //!
 //! # Example
 //! ```

@@ -193,3 +193,71 @@ pub(super) fn sum<'a>(
         .filter(|sum| *sum <= Amount::MAX_MONEY)
         .ok_or(MessageError::AmountOutOfRange)
 }
+
+#[cfg(test)]
+mod tests {
+    use bitcoin::{
+        XOnlyPublicKey,
+        consensus::encode::deserialize_hex,
+        secp256k1::{Message, Secp256k1, schnorr},
+    };
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn sighashes_and_signatures_are_those_of_the_bip_341_wallet_vectors() {
+        let vectors: Value =
+            serde_json::from_str(include_str!("../../tests/vectors/bip341.json")).unwrap();
+        let given = &vectors["keyPathSpending"][0];
+        let transaction: Transaction =
+            deserialize_hex(given["given"]["rawUnsignedTx"].as_str().unwrap()).unwrap();
+        let spent: Vec<TxOut> = given["given"]["utxosSpent"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|utxo| TxOut {
+                value: Amount::from_sat(utxo["amountSats"].as_u64().unwrap()),
+                script_pubkey: ScriptBuf::from_hex(utxo["scriptPubKey"].as_str().unwrap()).unwrap(),
+            })
+            .collect();
+        let mut checked = 0;
+        for vector in given["inputSpending"].as_array().unwrap() {
+            let sighash_type = match vector["given"]["hashType"].as_u64().unwrap() {
+                0 => TapSighashType::Default,
+                1 => TapSighashType::All,
+                _ => continue,
+            };
+            let input = vector["given"]["txinIndex"].as_u64().unwrap();
+            let own_script = spent[input as usize].script_pubkey.clone();
+            let spend = Spend {
+                transaction: transaction.clone(),
+                spent: spent.clone(),
+                input: input as usize,
+                path: Path::Taproot(sighash_type),
+                own_script: own_script.clone(),
+                psbt: None,
+            }
+            .checked(input as u32, &[])
+            .unwrap();
+            let to_sign = spend.to_sign().unwrap();
+            let expected = vector["intermediary"]["sigHash"].as_str().unwrap();
+            assert_eq!(hex::encode(to_sign.bytes()), expected);
+
+            let witness = hex::decode(vector["expected"]["witness"][0].as_str().unwrap()).unwrap();
+            Secp256k1::verification_only()
+                .verify_schnorr(
+                    &schnorr::Signature::from_slice(&witness[..64]).unwrap(),
+                    &Message::from_digest(to_sign.bytes().try_into().unwrap()),
+                    &XOnlyPublicKey::from_slice(&own_script.as_bytes()[2..]).unwrap(),
+                )
+                .unwrap();
+            let parts = crate::SignatureParts::Bip340(witness[..64].try_into().unwrap());
+            let output = spend.assemble(&parts).unwrap();
+            let signed: Transaction = bitcoin::consensus::deserialize(&output.bytes).unwrap();
+            assert_eq!(signed.input[input as usize].witness.to_vec(), vec![witness]);
+            checked += 1;
+        }
+        assert_eq!(checked, 2);
+    }
+}

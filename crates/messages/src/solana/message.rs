@@ -209,3 +209,72 @@ fn list<'a, T>(
     }
     Ok(items)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two keys (payer, program) and one instruction without accounts or data.
+    fn smallest() -> Vec<u8> {
+        [&[1, 0, 1, 2][..], &[1; 32], &[2; 32], &[3; 32], &[1, 1, 0, 0]].concat()
+    }
+
+    fn refused(bytes: &[u8]) -> MessageError {
+        Message::parse(bytes).err().unwrap()
+    }
+
+    /// The smallest message with one byte changed.
+    fn changed(place: usize, value: u8) -> Vec<u8> {
+        let mut bytes = smallest();
+        bytes[place] = value;
+        bytes
+    }
+
+    #[test]
+    fn messages_that_the_runtime_would_drop_are_refused() {
+        let malformed = MessageError::SolanaMessage;
+        Message::parse(&smallest()).unwrap();
+        assert_eq!(refused(&[]), malformed("empty"));
+        assert_eq!(refused(&[smallest(), vec![0]].concat()), malformed("trailing bytes"));
+        assert_eq!(refused(&smallest()[..103]), malformed("too short"));
+        assert_eq!(refused(&[0x81, 0]), malformed("unknown version"));
+        assert_eq!(refused(b"\xffsharekeep/raw/v1\n"), malformed("unknown version"));
+        assert_eq!(refused(&changed(0, 0)), malformed("no signer that pays the fee"));
+        assert_eq!(refused(&changed(1, 1)), malformed("no signer that pays the fee"));
+        let crowded = malformed("header names more accounts than there are");
+        assert_eq!(refused(&changed(0, 3)), crowded);
+        assert_eq!(refused(&changed(2, 2)), crowded);
+        let twice = [&[1, 0, 1, 2][..], &[1; 32], &[1; 32], &[3; 32], &[1, 1, 0, 0]].concat();
+        assert_eq!(refused(&twice), malformed("an account is named twice"));
+        for program in [0, 2] {
+            assert_eq!(refused(&changed(101, program)), malformed("a program that is not there"));
+        }
+        let account = [&smallest()[..102], &[1, 2, 0]].concat();
+        assert_eq!(refused(&account), malformed("an account that is not there"));
+        let long = [&smallest()[..103], &[0x88, 0x09], &[0; 1160]].concat();
+        assert!(matches!(refused(&long), MessageError::TooLarge { .. }));
+    }
+
+    #[test]
+    fn looked_up_accounts_are_numbered_after_the_static_ones_writable_first() {
+        let lookup = |table: u8, writable: &[u8], readonly: &[u8]| {
+            let (writable_len, readonly_len) = (writable.len() as u8, readonly.len() as u8);
+            [&[table; 32][..], &[writable_len], writable, &[readonly_len], readonly].concat()
+        };
+        let bytes =
+            [&[0x80][..], &smallest(), &[2], &lookup(8, &[10], &[11]), &lookup(9, &[12], &[])]
+                .concat();
+        let message = Message::parse(&bytes).unwrap();
+        let found: Vec<_> = (2..6)
+            .map(|index| match message.account(index) {
+                Some(Account::LookedUp { table, entry, writable }) => {
+                    Some((table[0], entry, writable))
+                }
+                _ => None,
+            })
+            .collect();
+        assert_eq!(found, [Some((8, 10, true)), Some((9, 12, true)), Some((8, 11, false)), None]);
+        let empty = [&[0x80][..], &smallest(), &[1], &lookup(8, &[], &[])].concat();
+        assert_eq!(refused(&empty), MessageError::SolanaMessage("an empty table lookup"));
+    }
+}
