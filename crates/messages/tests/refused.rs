@@ -1,5 +1,7 @@
 //! What is refused, by name: each an attack or an ambiguity.
 
+#![allow(clippy::unwrap_used)]
+
 mod given;
 
 use bitcoin::{Amount, EcdsaSighashType, TapSighashType, TxOut, consensus::serialize, psbt::Psbt};

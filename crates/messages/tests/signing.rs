@@ -1,5 +1,7 @@
 //! Whole ways: request, signature, and what comes out; what a user reads on the way.
 
+#![allow(clippy::unwrap_used)]
+
 mod given;
 
 use bitcoin::{Transaction, consensus::deserialize, psbt::Psbt, secp256k1::Secp256k1};

@@ -1,5 +1,7 @@
 //! Every published or independently made vector: decoded, hashed, verified, assembled.
 
+#![allow(clippy::unwrap_used)]
+
 mod given;
 
 use given::{bytes, hex32, network, text, vectors};

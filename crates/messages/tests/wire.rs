@@ -1,5 +1,7 @@
 //! The request on the wire: CBOR between programs, JSON for people.
 
+#![allow(clippy::unwrap_used)]
+
 mod given;
 
 use given::{bare, own_script, spending};
