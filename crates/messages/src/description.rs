@@ -18,7 +18,7 @@ pub struct Line {
 /// Everything that comes from the message is escaped, so a line can't be forged with a line feed,
 /// blanked with invisible characters, or read backwards with bidirectional controls (the
 /// display-spoofing attack).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Description {
     lines: Vec<Line>,
@@ -37,6 +37,13 @@ impl Description {
 
     pub(crate) fn add(&mut self, label: impl AsRef<str>, value: impl AsRef<str>) {
         self.lines.push(Line { label: visible(label.as_ref()), value: visible(value.as_ref()) });
+    }
+}
+
+/// Shows the number of lines only: what users sign is not for logs.
+impl fmt::Debug for Description {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Description({} lines)", self.lines.len())
     }
 }
 

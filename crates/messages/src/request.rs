@@ -17,7 +17,7 @@ pub const MAX_MESSAGE_BYTES: usize = 128 * 1024;
 ///
 /// In serde an externally tagged enum with kebab-case tags that refuses unknown fields; a changed
 /// meaning gets a new tag.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum SignRequest {
@@ -130,6 +130,13 @@ impl fmt::Display for MessageKind {
     }
 }
 
+/// Shows the kind only: what users sign is not for logs.
+impl fmt::Debug for SignRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SignRequest({})", self.kind())
+    }
+}
+
 /// A request that was decoded: what to show, and what to sign.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decoded {
@@ -199,9 +206,11 @@ impl SignRequest {
         let size = match self {
             Self::EthereumTransaction { unsigned: bytes }
             | Self::BitcoinPsbt { psbt: bytes, .. }
-            | Self::BitcoinTransaction { unsigned: bytes, .. }
             | Self::SolanaMessage { message: bytes }
             | Self::Raw { bytes } => bytes.len(),
+            Self::BitcoinTransaction { unsigned, spent, .. } => {
+                spent.iter().fold(unsigned.len(), |size, spent| size + spent.script_pubkey.len())
+            }
             Self::EthereumText { text } | Self::EthereumTypedData { json: text, .. } => text.len(),
         };
         if size > MAX_MESSAGE_BYTES {

@@ -18,8 +18,15 @@ pub struct EcdsaPrehash([u8; 32]);
 pub struct Bip340Message([u8; 32]);
 
 /// The bytes that an Ed25519 key may sign. Has no public constructor.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct EddsaMessage(Vec<u8>);
+
+/// Shows the length only: what users sign is not for logs.
+impl std::fmt::Debug for EddsaMessage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "EddsaMessage({} bytes)", self.0.len())
+    }
+}
 
 impl EcdsaPrehash {
     pub(crate) fn new(hash: [u8; 32]) -> Self {

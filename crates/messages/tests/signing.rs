@@ -4,7 +4,9 @@
 
 mod given;
 
-use bitcoin::{Transaction, consensus::deserialize, psbt::Psbt, secp256k1::Secp256k1};
+use bitcoin::{
+    TapSighashType, Transaction, consensus::deserialize, psbt::Psbt, secp256k1::Secp256k1,
+};
 use given::{bare, key_of, network, own_script, previous, sec1, sign, spending, xonly};
 use sharekeep_messages::{
     Encoding, KeyScheme, MessageError, RAW_EDDSA_HEADER, SignRequest, SignatureParts, TaprootTweak,
@@ -44,6 +46,30 @@ fn a_psbt_is_signed_input_by_input_until_it_is_a_transaction() {
         assert!(transaction.input.iter().all(|input| !input.witness.is_empty()));
         assert_eq!(transaction.compute_txid(), spending(2, &script).compute_txid());
     }
+}
+
+#[test]
+fn a_psbt_that_asks_for_sighash_all_gets_it_named_in_the_witness() {
+    let scheme = KeyScheme::SchnorrBip340;
+    let script = own_script(scheme);
+    let mut witnesses = Vec::new();
+    for sighash_type in [TapSighashType::Default, TapSighashType::All] {
+        let mut psbt = Psbt::from_unsigned_tx(spending(1, &script)).unwrap();
+        psbt.inputs[0].witness_utxo = Some(previous(0, &script).output[0].clone());
+        psbt.inputs[0].sighash_type = Some(sighash_type.into());
+        let request = SignRequest::BitcoinPsbt {
+            psbt: psbt.serialize().into(),
+            input: 0,
+            network: network(),
+        };
+        let signature = sign(&request.decode(scheme, &xonly()).unwrap().to_sign);
+        let output = request.assemble(scheme, &xonly(), &signature).unwrap();
+        let transaction: Transaction = deserialize(&output.bytes).unwrap();
+        witnesses.push(transaction.input[0].witness.to_vec().remove(0));
+    }
+    assert_eq!(witnesses[0].len(), 64);
+    assert_eq!((witnesses[1].len(), witnesses[1][64]), (65, 1));
+    assert_ne!(witnesses[0], witnesses[1][..64]);
 }
 
 #[test]

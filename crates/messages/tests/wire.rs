@@ -88,6 +88,14 @@ fn names_of_schemes_and_kinds_are_read_back() {
 
 #[test]
 fn a_request_in_a_log_does_not_show_what_was_signed() {
-    let request = SignRequest::Raw { bytes: b"secret"[..].into() };
-    assert_eq!(format!("{request:?}"), "Raw { bytes: Bytes(6 bytes) }");
+    let requests = [
+        SignRequest::Raw { bytes: b"secret"[..].into() },
+        SignRequest::EthereumText { text: "secret".into() },
+    ];
+    for request in requests {
+        assert_eq!(format!("{request:?}"), format!("SignRequest({})", request.kind()));
+        let decoded = request.decode(KeyScheme::EcdsaSecp256k1, &given::sec1()).unwrap();
+        assert!(decoded.description.to_string().contains("secret"));
+        assert!(!format!("{decoded:?}").contains("secret"));
+    }
 }

@@ -260,4 +260,44 @@ mod tests {
         }
         assert_eq!(checked, 2);
     }
+
+    #[test]
+    fn the_segwit_sighash_is_that_of_the_bip_143_p2wpkh_example() {
+        // BIP-143, "Native P2WPKH": the second input, of 6 BTC.
+        let transaction: Transaction = deserialize_hex(
+            "0100000002fff7f7881a8099afa6940d42d1e7f6362bec38171ea3edf433541db4e4ad969f0000000000ee\
+             ffffffef51e1b804cc89d182d279655c3aa89e815b1b309fe287d9b2b55d57b90ec68a0100000000ffffff\
+             ff02202cb206000000001976a9148280b37df378db99f66f85c95a783a76ac7a6d5988ac9093510d000000\
+             001976a9143bde42dbee7e4dbe6a21b2d50ce2f0167faa815988ac11000000",
+        )
+        .unwrap();
+        let key = "025476c2e83188368da1ff3e292e7acafcdb3566bb0ad253f62fc70f07aeee6357";
+        let key = PublicKey::parse(crate::KeyScheme::EcdsaSecp256k1, &hex::decode(key).unwrap());
+        let Ok(PublicKey::Ecdsa(key)) = key else { panic!("a point") };
+        let output = |value, script_pubkey| TxOut { value: Amount::from_sat(value), script_pubkey };
+        let other = ScriptBuf::from_hex(
+            "2103c9f4836b9a4f77fc0d81f7bcb01b7f1b35916864b9476c241ce9fc198bd25432ac",
+        )
+        .unwrap();
+        let own_script = p2wpkh_script(&key);
+        let spend = |proven: &[bool]| {
+            Spend {
+                transaction: transaction.clone(),
+                spent: vec![
+                    output(625_000_000, other.clone()),
+                    output(600_000_000, own_script.clone()),
+                ],
+                input: 1,
+                path: Path::Segwit(bitcoin::PublicKey::new(key)),
+                own_script: own_script.clone(),
+                psbt: None,
+            }
+            .checked(1, proven)
+        };
+        assert_eq!(
+            hex::encode(spend(&[true, false]).unwrap().to_sign().unwrap().bytes()),
+            "c37af31116d1b27caf68aae9e3ac82f1477929014d5b917657d0eb49478cb670"
+        );
+        assert!(spend(&[false, true]).is_err());
+    }
 }
