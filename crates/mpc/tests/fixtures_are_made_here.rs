@@ -25,18 +25,22 @@ fn run(mut parties: Vec<Ceremony<Preparation>>) -> Vec<Preparation> {
 }
 
 #[test]
-#[ignore = "two minutes; the result is committed"]
+#[ignore = "minutes; the result is committed. Delete a file to have it made anew"]
 fn make_the_primes_and_preparations_that_other_tests_use() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
-    let sealed: Vec<_> =
-        (0..5).map(|_| PaillierPrimes::generate(&mut OsRng).to_sealed_bytes()).collect();
-    let all: Vec<u8> = sealed.iter().flat_map(|primes| primes.to_vec()).collect();
-    fs::write(folder.join("not-secret-test-primes.bin"), all).unwrap();
+    let file = folder.join("not-secret-test-primes.bin");
+    if !file.exists() {
+        let four = || PaillierPrimes::generate(&mut OsRng).to_sealed_bytes();
+        let all: Vec<u8> = (0..5).flat_map(|_| four().to_vec()).collect();
+        fs::write(&file, all).unwrap();
+    }
+    let primes = fs::read(&file).unwrap();
+    let sealed: Vec<&[u8]> = primes.chunks(primes.len() / 5).collect();
 
     let parties: Vec<_> = (0..5).map(PartyIndex).collect();
     let start = |me: &PartyIndex| {
         let roster = Roster::new(*me, &parties).unwrap();
-        let primes = PaillierPrimes::from_sealed_bytes(&sealed[usize::from(me.0)]).unwrap();
+        let primes = PaillierPrimes::from_sealed_bytes(sealed[usize::from(me.0)]).unwrap();
         let execution = ExecutionId::from_bytes([9; 32]);
         prepare(execution, roster, Preparing::Cggmp24 { primes }, &mut OsRng).unwrap()
     };

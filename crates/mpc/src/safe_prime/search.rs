@@ -43,6 +43,8 @@ impl PrimeSearch {
             self.tested += 1;
             let x = &self.x0 + 6 * index;
             if let Some(prime) = self.test(&x) {
+                // Two primes of one window are so close that Fermat would factor their product.
+                self.window.clear();
                 return Some(prime);
             }
         }

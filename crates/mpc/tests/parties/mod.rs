@@ -18,32 +18,32 @@ static TEST_PREPARATIONS: [&[u8]; 5] = [
     include_bytes!("../fixtures/not-secret-test-preparation-4.bin"),
 ];
 
-pub fn test_primes(party: usize) -> PaillierPrimes {
+pub(crate) fn test_primes(party: usize) -> PaillierPrimes {
     let size = TEST_PRIMES.len() / 5;
     PaillierPrimes::from_sealed_bytes(&TEST_PRIMES[party * size..][..size]).unwrap()
 }
 
 /// The cggmp24 preparation of the test party in `quorum[seat]`, for that quorum.
-pub fn test_preparation(quorum: &[u16], seat: usize) -> Preparation {
+pub(crate) fn test_preparation(quorum: &[u16], seat: usize) -> Preparation {
     let bytes = TEST_PREPARATIONS[usize::from(quorum[seat])];
     let all = Preparation::from_sealed_bytes(Protocol::Cggmp24, bytes).unwrap();
     all.select(quorum).unwrap()
 }
 
-pub fn execution(label: u8) -> ExecutionId {
+pub(crate) fn execution(label: u8) -> ExecutionId {
     ExecutionId::from_bytes([label; 32])
 }
 
-pub fn indexes(quorum: &[u16]) -> Vec<PartyIndex> {
+pub(crate) fn indexes(quorum: &[u16]) -> Vec<PartyIndex> {
     quorum.iter().map(|index| PartyIndex(*index)).collect()
 }
 
-pub fn roster(me: u16, quorum: &[u16]) -> Roster {
+pub(crate) fn roster(me: u16, quorum: &[u16]) -> Roster {
     Roster::new(PartyIndex(me), &indexes(quorum)).unwrap()
 }
 
 /// Runs all parties to the end; each broadcast reaches everyone, each private message its receiver.
-pub fn run<O>(mut parties: Vec<Ceremony<O>>) -> Result<Vec<O>, Fault> {
+pub(crate) fn run<O>(mut parties: Vec<Ceremony<O>>) -> Result<Vec<O>, Fault> {
     let mut inboxes: Vec<Vec<WireMessage>> = parties.iter().map(|_| vec![]).collect();
     loop {
         let mut said = Vec::new();
@@ -66,7 +66,7 @@ pub fn run<O>(mut parties: Vec<Ceremony<O>>) -> Result<Vec<O>, Fault> {
 }
 
 /// Client and server, one POST a step. Returns both outputs and the number of POSTs.
-pub fn converse<O>(mut client: Ceremony<O>, mut server: Ceremony<O>) -> (O, O, usize) {
+pub(crate) fn converse<O>(mut client: Ceremony<O>, mut server: Ceremony<O>) -> (O, O, usize) {
     let mut posts = 0;
     let mut up = client.step(vec![]).unwrap();
     while !up.is_empty() {
@@ -77,14 +77,14 @@ pub fn converse<O>(mut client: Ceremony<O>, mut server: Ceremony<O>) -> (O, O, u
     (client.take_output().unwrap(), server.take_output().unwrap(), posts)
 }
 
-pub fn shares(scheme: Scheme, t: u16, n: u16) -> Vec<KeyShare> {
+pub(crate) fn shares(scheme: Scheme, t: u16, n: u16) -> Vec<KeyShare> {
     let all: Vec<u16> = (0..n).collect();
     let start = |me: &u16| keygen(scheme, execution(1), roster(*me, &all), t, &mut OsRng).unwrap();
     run(all.iter().map(start).collect()).unwrap()
 }
 
 /// The transfers of one quorum, by seat.
-pub fn transfers(shares: &[KeyShare], quorum: &[u16]) -> Vec<Preparation> {
+pub(crate) fn transfers(shares: &[KeyShare], quorum: &[u16]) -> Vec<Preparation> {
     let start = |me: &u16| {
         let from = Preparing::Dkls23 { share: &shares[usize::from(*me)] };
         prepare(execution(2), roster(*me, quorum), from, &mut OsRng).unwrap()
@@ -93,7 +93,7 @@ pub fn transfers(shares: &[KeyShare], quorum: &[u16]) -> Vec<Preparation> {
 }
 
 /// Preparations by seat, as the protocol wants them.
-pub fn preparations(
+pub(crate) fn preparations(
     protocol: Protocol,
     shares: &[KeyShare],
     quorum: &[u16],
@@ -108,7 +108,7 @@ pub fn preparations(
 }
 
 /// The signing ceremonies of a quorum, by seat.
-pub fn signers(
+pub(crate) fn signers(
     protocol: Protocol,
     shares: &[KeyShare],
     quorum: &[u16],
@@ -124,7 +124,7 @@ pub fn signers(
 }
 
 /// An input of the right kind for each scheme.
-pub fn input(scheme: Scheme) -> SigningInput {
+pub(crate) fn input(scheme: Scheme) -> SigningInput {
     use sha2::{Digest, Sha256};
     use sharekeep_mpc::{Prehash, SchnorrKey};
     match scheme {
