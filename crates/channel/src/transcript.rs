@@ -15,10 +15,6 @@ impl Transcript {
         self
     }
 
-    pub(crate) fn number(self, value: u64) -> Self {
-        self.field(&value.to_be_bytes())
-    }
-
     pub(crate) fn finish(self) -> Vec<u8> {
         self.0
     }

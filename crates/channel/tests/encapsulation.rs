@@ -1,5 +1,7 @@
 //! What anybody between client and enclave can try with a sealed request or answer.
 
+#![allow(clippy::unwrap_used, reason = "a test that meets the unexpected shall panic")]
+
 use proptest::prelude::*;
 use rand_core::OsRng;
 use sharekeep_channel::Error;

@@ -1,5 +1,7 @@
 //! What anybody between client and verifier can try with a signed request.
 
+#![allow(clippy::unwrap_used, reason = "a test that meets the unexpected shall panic")]
+
 use proptest::prelude::*;
 use rand_core::OsRng;
 use sharekeep_channel::encapsulation::{EnclaveKeyPair, RequestBinding, Sender, Suite};
@@ -163,7 +165,8 @@ fn only_the_one_form_of_the_headers_is_read() {
 
 #[test]
 fn parameters_may_come_in_any_order() {
-    // An implementation in another language orders them otherwise; the base follows the header.
+    // An implementation in another language may order them otherwise; the base follows the header,
+    // so the order is read and the signature over another order fails only as a signature.
     let key = key(SessionAlgorithm::Ed25519);
     let good = signed(&key, &PARTS);
     let (front, tag) = good.signature_input.rsplit_once(";tag=").unwrap();

@@ -32,3 +32,11 @@ impl PcrSet {
         self.pcr0.is_zero() || self.pcr1.is_zero() || self.pcr2.is_zero()
     }
 }
+
+impl From<[[u8; 48]; 3]> for PcrSet {
+    /// PCR0, PCR1 and PCR2.
+    fn from([pcr0, pcr1, pcr2]: [[u8; 48]; 3]) -> Self {
+        let [pcr0, pcr1, pcr2] = [pcr0, pcr1, pcr2].map(Pcr::from_bytes);
+        Self { pcr0, pcr1, pcr2 }
+    }
+}

@@ -37,8 +37,8 @@ impl<R: CryptoRngCore> hpke::rand_core::TryRng for Adapted<'_, R> {
 impl<R: CryptoRngCore> hpke::rand_core::TryCryptoRng for Adapted<'_, R> {}
 
 pub(super) enum SenderContext {
-    ChaCha20Poly1305(AeadCtxS<ChaCha20Poly1305, Kdf, Kem>),
-    Aes256Gcm(AeadCtxS<AesGcm256, Kdf, Kem>),
+    ChaCha20Poly1305(Box<AeadCtxS<ChaCha20Poly1305, Kdf, Kem>>),
+    Aes256Gcm(Box<AeadCtxS<AesGcm256, Kdf, Kem>>),
 }
 
 impl SenderContext {
@@ -50,9 +50,9 @@ impl SenderContext {
         let (pk, info, rng) = (key.to_kem()?, info(&key.id()), &mut Adapted(rng));
         let (enc, context) = match suite {
             Suite::ChaCha20Poly1305 => setup_sender_with_rng(&OpModeS::Base, &pk, &info, rng)
-                .map(|(enc, context)| (enc, Self::ChaCha20Poly1305(context))),
+                .map(|(enc, context)| (enc, Self::ChaCha20Poly1305(Box::new(context)))),
             Suite::Aes256Gcm => setup_sender_with_rng(&OpModeS::Base, &pk, &info, rng)
-                .map(|(enc, context)| (enc, Self::Aes256Gcm(context))),
+                .map(|(enc, context)| (enc, Self::Aes256Gcm(Box::new(context)))),
         }
         .map_err(|_| Error::PublicKeyMalformed)?;
         let mut bytes = [0; KEY_BYTES];
@@ -88,8 +88,8 @@ impl SenderContext {
 }
 
 pub(super) enum ReceiverContext {
-    ChaCha20Poly1305(AeadCtxR<ChaCha20Poly1305, Kdf, Kem>),
-    Aes256Gcm(AeadCtxR<AesGcm256, Kdf, Kem>),
+    ChaCha20Poly1305(Box<AeadCtxR<ChaCha20Poly1305, Kdf, Kem>>),
+    Aes256Gcm(Box<AeadCtxR<AesGcm256, Kdf, Kem>>),
 }
 
 impl ReceiverContext {
@@ -98,12 +98,10 @@ impl ReceiverContext {
         let enc =
             <Kem as hpke::Kem>::EncappedKey::from_bytes(enc).map_err(|_| Error::SealedMalformed)?;
         match suite {
-            Suite::ChaCha20Poly1305 => {
-                setup_receiver(&OpModeR::Base, &key.secret, &enc, &info).map(Self::ChaCha20Poly1305)
-            }
-            Suite::Aes256Gcm => {
-                setup_receiver(&OpModeR::Base, &key.secret, &enc, &info).map(Self::Aes256Gcm)
-            }
+            Suite::ChaCha20Poly1305 => setup_receiver(&OpModeR::Base, &key.secret, &enc, &info)
+                .map(|context| Self::ChaCha20Poly1305(Box::new(context))),
+            Suite::Aes256Gcm => setup_receiver(&OpModeR::Base, &key.secret, &enc, &info)
+                .map(|context| Self::Aes256Gcm(Box::new(context))),
         }
         .map_err(|_| Error::Opening)
     }
