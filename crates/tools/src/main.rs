@@ -58,9 +58,9 @@ enum Task {
     },
     /// Measure ceremonies, bare and through the whole stack.
     Bench {
-        /// One JSON object on standard output, nothing else there.
-        #[arg(long)]
-        json: bool,
+        /// Passed on to the bench.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
     },
     /// Build the workspace, or the Lambda functions.
     Build {
@@ -104,8 +104,7 @@ fn run(task: Task) -> Result<()> {
         Task::Test { stages, list: false } => check::run(&workspace, &stages),
         Task::Up { arguments } => programs::up(&workspace, &arguments),
         Task::Demo { arguments } => programs::demo(&workspace, &arguments),
-        // Joins when the stack can be driven; until then it fails rather than pretends.
-        Task::Bench { json: _ } => anyhow::bail!("the bench does not exist yet"),
+        Task::Bench { arguments } => programs::bench(&workspace, &arguments),
         Task::Build { target: Target::Workspace } => {
             cargo(["build", "--release", "--workspace", "--locked"]).run()
         }

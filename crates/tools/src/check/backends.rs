@@ -14,10 +14,26 @@ pub(super) fn run(_: &Workspace) -> Result<Outcome> {
     let both = cargo(["check", "-p", "sharekeep-mpc", "--locked", "--quiet"])
         .arguments(&["--features", "backend-rug,backend-num-bigint"])
         .ask()?;
-    ensure!(!both.succeeded, "sharekeep-mpc builds with both big-integer back ends on");
-    // Only the refusal itself counts: a failed build can have any other cause.
-    let refused =
-        both.stderr.lines().any(|line| line.starts_with("error: ") && line.contains(REFUSAL));
-    ensure!(refused, "sharekeep-mpc failed for another reason than its refusal:\n{}", both.stderr);
-    Ok(Outcome::Passed)
+    judge(both.succeeded, &both.stderr).map(|()| Outcome::Passed)
+}
+
+/// Only the refusal itself counts: a failed build can have any other cause.
+fn judge(built: bool, stderr: &str) -> Result<()> {
+    ensure!(!built, "sharekeep-mpc builds with both big-integer back ends on");
+    let refused = stderr.lines().any(|line| line.starts_with("error: ") && line.contains(REFUSAL));
+    ensure!(refused, "sharekeep-mpc failed for another reason than its refusal:\n{stderr}");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_refusal_itself_counts_as_refused() {
+        let refusal = format!("error: sharekeep-mpc: {REFUSAL}\n  --> src/lib.rs");
+        assert!(judge(false, &refusal).is_ok());
+        assert!(judge(false, "error: could not compile `gmp-mpfr-sys`: m4 not found").is_err());
+        assert!(judge(true, "").is_err());
+    }
 }
