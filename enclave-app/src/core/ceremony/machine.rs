@@ -1,0 +1,87 @@
+use super::plan::Plan;
+use super::{DEVICE, SERVER};
+use crate::core::Core;
+use crate::core::stop::Refusal;
+use sharekeep_mpc::{
+    Ceremony, ExecutionId, Fault, KeyShare, Phase, Preparation, Preparing, Roster, Signed,
+    WireMessage, keygen, prepare, sign,
+};
+use sharekeep_schemas::{ProblemCode, Protocol};
+
+/// The server's side of a running ceremony.
+pub(super) enum Machine {
+    Keygen(Ceremony<KeyShare>),
+    Prepare(Ceremony<Preparation>),
+    Sign(Ceremony<Signed>),
+}
+
+/// What came out.
+pub(super) enum Output {
+    Share(KeyShare),
+    Preparation(Preparation),
+    Signed,
+}
+
+impl Machine {
+    /// Sets the server's side up. Costs CPU for some protocols: for a worker.
+    pub(super) fn begin(plan: Plan, execution: [u8; 32], core: &Core) -> Result<Self, Refusal> {
+        let execution = ExecutionId::from_bytes(execution);
+        let rng = &mut core.rng();
+        let roster = Roster::new(SERVER, &[DEVICE, SERVER]).map_err(fault)?;
+        match plan {
+            Plan::Keygen { scheme } => {
+                let scheme = scheme.as_str().parse().map_err(fault)?;
+                keygen(scheme, execution, roster, 2, rng).map(Self::Keygen).map_err(fault)
+            }
+            Plan::Prepare { share: Some(share) } => {
+                let from = Preparing::Dkls23 { share: &share };
+                prepare(execution, roster, from, rng).map(Self::Prepare).map_err(fault)
+            }
+            Plan::Prepare { share: None } => {
+                let primes = core.primes.take().ok_or_else(|| core.primes_not_ready())?;
+                let from = Preparing::Cggmp24 { primes };
+                prepare(execution, roster, from, rng).map(Self::Prepare).map_err(fault)
+            }
+            Plan::Sign { protocol, share, preparation, input } => {
+                let protocol = mpc_protocol(protocol)?;
+                let preparation = preparation.as_ref();
+                sign(protocol, execution, roster, &share, preparation, &input, rng)
+                    .map(Self::Sign)
+                    .map_err(fault)
+            }
+        }
+    }
+
+    pub(super) fn step(&mut self, messages: Vec<WireMessage>) -> Result<Vec<WireMessage>, Fault> {
+        match self {
+            Self::Keygen(ceremony) => ceremony.step(messages),
+            Self::Prepare(ceremony) => ceremony.step(messages),
+            Self::Sign(ceremony) => ceremony.step(messages),
+        }
+    }
+
+    /// The result, once there is one.
+    pub(super) fn output(&mut self) -> Option<Output> {
+        match self {
+            Self::Keygen(ceremony) if ceremony.phase() == Phase::Done => {
+                ceremony.take_output().map(Output::Share)
+            }
+            Self::Prepare(ceremony) if ceremony.phase() == Phase::Done => {
+                ceremony.take_output().map(Output::Preparation)
+            }
+            Self::Sign(ceremony) if ceremony.phase() == Phase::Done => {
+                ceremony.take_output().map(|_| Output::Signed)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The fault is not told in detail: which check failed is for nobody outside.
+fn fault(_: Fault) -> Refusal {
+    ProblemCode::CeremonyFault.into()
+}
+
+pub(super) fn mpc_protocol(protocol: Protocol) -> Result<sharekeep_mpc::Protocol, Refusal> {
+    protocol.as_str().parse().map_err(|_| ProblemCode::ProtocolUnsupported.into())
+}

@@ -1,0 +1,167 @@
+use super::machine::mpc_protocol;
+use super::{DEVICE, FIRST_EPOCH, SERVER};
+use crate::core::authenticate::Caller;
+use crate::core::records::unfit;
+use crate::core::stop::Stop;
+use crate::core::wallet::Loaded;
+use crate::core::{Core, Request};
+use crate::record::PreparationRecord;
+use sharekeep_messages::{SignRequest, TaprootTweak, ToSign};
+use sharekeep_mpc::{
+    ExecutionBinding, KeyShare, Prehash, Preparation, Purpose, SchnorrKey, SigningInput,
+};
+use sharekeep_schemas::enclave::RecordKey;
+use sharekeep_schemas::{
+    PreparationId, PreparationScope, ProblemCode, Protocol, Scheme, WalletId, WalletStatus, codec,
+    limits,
+};
+
+/// What the server's side of a ceremony is made from.
+pub(super) enum Plan {
+    Keygen {
+        scheme: Scheme,
+    },
+    /// With a share for protocols that prepare each wallet, with primes for those that prepare a
+    /// pair.
+    Prepare {
+        share: Option<KeyShare>,
+    },
+    Sign {
+        protocol: Protocol,
+        share: KeyShare,
+        preparation: Option<Preparation>,
+        input: SigningInput,
+    },
+}
+
+impl Plan {
+    /// What the state in memory may take, in bytes; generous.
+    pub(super) fn state_bytes(&self, protocol: Protocol) -> usize {
+        match (self, protocol) {
+            (Self::Keygen { .. }, _) | (_, Protocol::Frost) => 32 * 1024,
+            (Self::Prepare { .. } | Self::Sign { .. }, Protocol::Dkls23) => 1024 * 1024,
+            (Self::Prepare { .. } | Self::Sign { .. }, Protocol::Cggmp24) => 2 * 1024 * 1024,
+        }
+    }
+}
+
+/// Everything that goes into an execution id beside the parties.
+pub(super) struct Binding<'a> {
+    pub(super) purpose: Purpose,
+    pub(super) scheme: Scheme,
+    pub(super) protocol: Protocol,
+    /// The wallet's id; for a preparation of a pair the device's.
+    pub(super) subject: &'a [u8],
+    pub(super) epoch: u64,
+    pub(super) message: &'a [u8],
+    pub(super) client_nonce: &'a [u8; 32],
+}
+
+impl Core {
+    /// The execution id. The server's nonce is this life's key id: what was sealed to an earlier
+    /// life cannot be opened, and within this one an id is taken once.
+    pub(super) fn execution(&self, binding: &Binding<'_>) -> Result<[u8; 32], Stop> {
+        let scheme =
+            binding.scheme.as_str().parse().map_err(|_| ProblemCode::ProtocolUnsupported)?;
+        let id = ExecutionBinding {
+            purpose: binding.purpose,
+            protocol: mpc_protocol(binding.protocol)?,
+            scheme,
+            wallet: binding.subject,
+            epoch: binding.epoch,
+            n: 2,
+            t: 2,
+            parties: &[DEVICE, SERVER],
+            path: &[],
+            message: binding.message,
+            client_nonce: binding.client_nonce,
+            server_nonce: self.key_id.as_bytes(),
+        }
+        .id();
+        Ok(*id.as_bytes())
+    }
+}
+
+/// What a protocol's preparation serves; none for protocols without one.
+pub(super) fn preparation_scope(
+    protocol: Protocol,
+    wallet: Option<WalletId>,
+) -> Result<Option<PreparationScope>, ProblemCode> {
+    match (protocol, wallet) {
+        (Protocol::Cggmp24, _) => Ok(Some(PreparationScope::Pair(protocol))),
+        (Protocol::Dkls23, Some(wallet)) => Ok(Some(PreparationScope::Wallet(wallet))),
+        (Protocol::Dkls23, None) => Err(ProblemCode::MalformedRequest),
+        (Protocol::Frost, _) => Ok(None),
+    }
+}
+
+pub(super) fn keygen_epoch() -> u64 {
+    FIRST_EPOCH
+}
+
+impl Request<'_> {
+    /// The plan of a signature: decodes and hashes the whole message here.
+    pub(super) fn signing_plan(
+        &self,
+        caller: &Caller,
+        wallet: Loaded,
+        epoch: u64,
+        preparation: Option<PreparationId>,
+        message: &[u8],
+    ) -> Result<Plan, Stop> {
+        if wallet.status != WalletStatus::ActiveUnbacked || wallet.record.epoch != epoch {
+            return Err(ProblemCode::WalletState.into());
+        }
+        let refused = ProblemCode::MessageRefused;
+        let request: SignRequest =
+            codec::decode(message, limits::MAX_SIGN_REQUEST_BYTES).map_err(|_| refused)?;
+        let scheme = wallet.record.scheme.as_str().parse().map_err(|_| refused)?;
+        let decoded = request.decode(scheme, &wallet.record.public_key()).map_err(|_| refused)?;
+        let protocol = wallet.record.protocol;
+        let scope = preparation_scope(protocol, Some(wallet.record.wallet))?;
+        let preparation = match (scope, preparation) {
+            (None, None) => None,
+            (None, Some(_)) => return Err(ProblemCode::MalformedRequest.into()),
+            (Some(_), None) => return Err(ProblemCode::PreparationUnknown.into()),
+            (Some(scope), Some(id)) => Some(self.preparation(caller, scope, id)?),
+        };
+        let input = signing_input(&decoded.to_sign)?;
+        Ok(Plan::Sign { protocol, share: wallet.record.share, preparation, input })
+    }
+
+    fn preparation(
+        &self,
+        caller: &Caller,
+        scope: PreparationScope,
+        id: PreparationId,
+    ) -> Result<Preparation, Stop> {
+        let session = &caller.session;
+        let key = RecordKey::Preparation { user: session.user, device: session.device, scope };
+        let sealed = self.records.one(&key)?.ok_or(ProblemCode::PreparationUnknown)?;
+        let opened = self.open(&caller.vault, caller.user(), &key, sealed)?;
+        let record = PreparationRecord::decode(&opened.plaintext).map_err(|_| unfit())?;
+        if record.id != id {
+            return Err(ProblemCode::PreparationUnknown.into());
+        }
+        Ok(record.preparation)
+    }
+}
+
+/// Only what the messages crate decoded becomes something to sign.
+pub(in crate::core) fn signing_input(to_sign: &ToSign) -> Result<SigningInput, ProblemCode> {
+    Ok(match to_sign {
+        ToSign::EcdsaPrehash(digest) => {
+            SigningInput::Ecdsa(Prehash::of_examined_message(*digest.as_bytes()))
+        }
+        ToSign::Bip340 { message, tweak } => SigningInput::Bip340 {
+            message: message.as_bytes().to_vec(),
+            key: match tweak {
+                TaprootTweak::None => SchnorrKey::Internal,
+                TaprootTweak::Bip86KeyPath => SchnorrKey::Output { merkle_root: None },
+            },
+        },
+        ToSign::Eddsa(message) => SigningInput::Eddsa(message.as_bytes().to_vec()),
+        #[allow(unreachable_patterns)]
+        _ => return Err(ProblemCode::MessageRefused),
+    })
+}

@@ -1,0 +1,227 @@
+use super::expiring::{Expiring, Full};
+use super::stop::Refusal;
+use sharekeep_channel::signature::Nonce;
+use sharekeep_schemas::{
+    ProblemCode, SessionKeyId, TenantId, TokenId, UserId, WalletId, WalletStatus, limits,
+};
+use std::collections::HashMap;
+
+/// A signature nonce of a session key.
+pub(super) type NonceKey = (SessionKeyId, [u8; 16]);
+
+/// Signatures remembered, over all sessions.
+const MAX_NONCES: usize = 400_000;
+/// Signatures remembered of one session key: more than ten a second for as long as one is fresh,
+/// and few enough that one key cannot fill the memory of all.
+const MAX_NONCES_PER_KEY: u32 = 1_500;
+/// Revoked sessions remembered.
+const MAX_REVOKED: usize = 200_000;
+/// Used tokens remembered.
+const MAX_TOKENS: usize = 200_000;
+/// Wallets whose lock or version is remembered. The oldest mark leaves: unlike the others these
+/// are a help against a store that goes back, not the only guard.
+const MAX_WALLETS: usize = 200_000;
+
+/// What this life of the enclave remembers. A decision takes the stricter of this and a record, so
+/// a function that never commits gains nothing while the enclave lives.
+pub(super) struct Memory {
+    nonces: Expiring<NonceKey, ()>,
+    nonces_per_key: HashMap<SessionKeyId, u32>,
+    revoked: Expiring<SessionKeyId, ()>,
+    tokens: Expiring<TokenId, [u8; 32]>,
+    tenant_serials: HashMap<TenantId, u64>,
+    wallets: HashMap<(UserId, WalletId), WalletMark>,
+    wallet_order: std::collections::VecDeque<(UserId, WalletId)>,
+}
+
+/// What is remembered of a wallet.
+#[derive(Clone, Copy, Default)]
+pub(super) struct WalletMark {
+    /// The highest version that was read from the store.
+    pub(super) version: u64,
+    /// Locked in this life.
+    pub(super) locked: bool,
+    /// Archived in this life.
+    pub(super) archived: bool,
+}
+
+impl WalletMark {
+    /// The stricter of mark and record.
+    pub(super) fn status(&self, record: WalletStatus) -> WalletStatus {
+        match record {
+            _ if self.archived => WalletStatus::Archived,
+            WalletStatus::Archived => WalletStatus::Archived,
+            _ if self.locked => WalletStatus::Locked,
+            other => other,
+        }
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            nonces: Expiring::new(MAX_NONCES),
+            nonces_per_key: HashMap::new(),
+            revoked: Expiring::new(MAX_REVOKED),
+            tokens: Expiring::new(MAX_TOKENS),
+            tenant_serials: HashMap::new(),
+            wallets: HashMap::new(),
+            wallet_order: std::collections::VecDeque::new(),
+        }
+    }
+}
+
+impl From<Full> for Refusal {
+    fn from(_: Full) -> Self {
+        Self::later(ProblemCode::Overloaded, 5)
+    }
+}
+
+impl Memory {
+    /// Takes a nonce, once.
+    pub(super) fn claim_nonce(
+        &mut self,
+        key: SessionKeyId,
+        nonce: &Nonce,
+        until: u64,
+        now: u64,
+    ) -> Result<NonceKey, Refusal> {
+        for ((gone, _), ()) in self.nonces.expire(now) {
+            self.forget_one(&gone);
+        }
+        let entry = (key, *nonce.as_bytes());
+        if self.nonces.get(&entry, now).is_some() {
+            return Err(ProblemCode::SignatureReplayed.into());
+        }
+        let count = self.nonces_per_key.get(&key).copied().unwrap_or(0);
+        if count >= MAX_NONCES_PER_KEY {
+            return Err(Refusal::later(ProblemCode::RateLimited, 10));
+        }
+        self.nonces.insert(entry, (), until, now)?;
+        self.nonces_per_key.insert(key, count + 1);
+        Ok(entry)
+    }
+
+    /// Gives a nonce back: the call was not decided.
+    pub(super) fn release_nonce(&mut self, entry: &NonceKey) {
+        if self.nonces.remove(entry).is_some() {
+            self.forget_one(&entry.0);
+        }
+    }
+
+    fn forget_one(&mut self, key: &SessionKeyId) {
+        if let Some(count) = self.nonces_per_key.get_mut(key) {
+            *count -= 1;
+            if *count == 0 {
+                self.nonces_per_key.remove(key);
+            }
+        }
+    }
+
+    pub(super) fn is_revoked(&self, session: &SessionKeyId, now: u64) -> bool {
+        self.revoked.get(session, now).is_some()
+    }
+
+    /// A revoked session stays so for as long as any record of it could be valid.
+    pub(super) fn revoke(&mut self, session: SessionKeyId, now: u64) -> Result<(), Refusal> {
+        let until = now + limits::SESSION_MAX_AGE_S + limits::MAX_CLOCK_SKEW_S;
+        Ok(self.revoked.insert(session, (), until, now)?)
+    }
+
+    /// Marks a token as used by one sealed request. That request may come again, no other may.
+    pub(super) fn use_token(
+        &mut self,
+        token: TokenId,
+        request_digest: [u8; 32],
+        until: u64,
+        now: u64,
+    ) -> Result<(), Refusal> {
+        match self.tokens.get(&token, now) {
+            Some(first) if *first == request_digest => Ok(()),
+            Some(_) => Err(ProblemCode::TokenUsed.into()),
+            None => Ok(self.tokens.insert(token, request_digest, until, now)?),
+        }
+    }
+
+    /// Which sealed request used the token, if any.
+    pub(super) fn token_used_by(&self, token: &TokenId, now: u64) -> Option<[u8; 32]> {
+        self.tokens.get(token, now).copied()
+    }
+
+    /// Whether a tenant document's serial is at least the highest seen; remembers it. The caller
+    /// has checked the operator's signature, so only the operator can raise the mark.
+    pub(super) fn accept_serial(&mut self, tenant: &TenantId, serial: u64) -> bool {
+        let highest = self.tenant_serials.entry(tenant.clone()).or_insert(serial);
+        *highest = (*highest).max(serial);
+        *highest == serial
+    }
+
+    /// How much is remembered, but for nonces.
+    #[cfg(test)]
+    pub(super) fn sizes(&self) -> Vec<usize> {
+        vec![self.revoked.len(), self.tokens.len(), self.wallets.len()]
+    }
+
+    pub(super) fn wallet(&self, user: UserId, wallet: WalletId) -> WalletMark {
+        self.wallets.get(&(user, wallet)).copied().unwrap_or_default()
+    }
+
+    pub(super) fn mark_wallet(
+        &mut self,
+        user: UserId,
+        wallet: WalletId,
+        change: impl FnOnce(&mut WalletMark),
+    ) {
+        let key = (user, wallet);
+        if !self.wallets.contains_key(&key) {
+            if self.wallets.len() >= MAX_WALLETS
+                && let Some(oldest) = self.wallet_order.pop_front()
+            {
+                self.wallets.remove(&oldest);
+            }
+            self.wallet_order.push_back(key);
+        }
+        change(self.wallets.entry(key).or_default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand_core::OsRng;
+
+    #[test]
+    fn one_session_key_cannot_fill_the_memory_of_all() {
+        let mut memory = Memory::default();
+        let key = SessionKeyId::new([1; 32]);
+        for _ in 0..MAX_NONCES_PER_KEY {
+            memory.claim_nonce(key, &Nonce::generate(&mut OsRng), 100, 0).unwrap();
+        }
+        let refused = memory.claim_nonce(key, &Nonce::generate(&mut OsRng), 100, 0).unwrap_err();
+        assert_eq!(refused.code, ProblemCode::RateLimited);
+        let other = SessionKeyId::new([2; 32]);
+        assert!(memory.claim_nonce(other, &Nonce::generate(&mut OsRng), 100, 0).is_ok());
+        // When they expire, there is room again.
+        assert!(memory.claim_nonce(key, &Nonce::generate(&mut OsRng), 300, 101).is_ok());
+        assert_eq!(memory.nonces_per_key.len(), 1);
+    }
+
+    #[test]
+    fn a_tenant_document_cannot_go_back() {
+        let mut memory = Memory::default();
+        let tenant: TenantId = "shop".parse().unwrap();
+        assert!(memory.accept_serial(&tenant, 4));
+        assert!(memory.accept_serial(&tenant, 5));
+        assert!(!memory.accept_serial(&tenant, 4));
+        assert!(memory.accept_serial(&tenant, 5));
+    }
+
+    #[test]
+    fn a_lock_in_memory_outlives_an_older_record() {
+        let mark = WalletMark { archived: true, ..WalletMark::default() };
+        assert_eq!(mark.status(WalletStatus::ActiveUnbacked), WalletStatus::Archived);
+        let mark = WalletMark { locked: true, ..WalletMark::default() };
+        assert_eq!(mark.status(WalletStatus::ActiveUnbacked), WalletStatus::Locked);
+        assert_eq!(mark.status(WalletStatus::Archived), WalletStatus::Archived);
+    }
+}

@@ -1,0 +1,18 @@
+//! The core against scripted functions, clients and stores: each bad input by name, with its
+//! problem code, and with neither a write nor a change of memory.
+
+mod ceremonies;
+mod client;
+mod device;
+mod hostile;
+mod idp;
+mod property;
+mod records;
+mod requests;
+mod sessions;
+mod tokens;
+mod world;
+
+pub(in crate::core) use client::Client;
+pub(in crate::core) use idp::IdentityProvider;
+pub(in crate::core) use world::{Answer, World};

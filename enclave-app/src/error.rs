@@ -1,0 +1,47 @@
+use std::io;
+
+/// What can go wrong outside a client's request: at start, at a port, at the listener. What a
+/// request is refused for is a [`Refusal`](crate::core::Refusal).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The trust configuration is not one, or says something that cannot be.
+    #[error("trust configuration: {0}")]
+    Trust(&'static str),
+    /// The NSM refused or answered something else.
+    #[error("the nsm failed: {0}")]
+    Nsm(&'static str),
+    /// The clock differs from the NSM's by more than the allowed skew.
+    #[error("the clock is {0} s away from the nsm's")]
+    Clock(u64),
+    /// KMS did not answer in time, or says that it is busy.
+    #[error("kms does not answer")]
+    KmsUnavailable,
+    /// KMS does not let this image use the key.
+    #[error("kms denies the key")]
+    KmsDenied,
+    /// KMS says that these bytes are not a data key under this context, or its answer is not one.
+    #[error("kms refuses the wrapped key")]
+    KmsRefused,
+    /// The host is not on the list of those that may be dialled.
+    #[error("this host may not be dialled")]
+    EgressForbidden,
+    /// The egress proxy or the peer behind it does not answer.
+    #[error("egress failed")]
+    Egress(#[source] io::Error),
+    /// TLS with the peer failed.
+    #[error("tls failed")]
+    Tls(#[source] io::Error),
+    /// The peer answered something else than expected, or too much.
+    #[error("unexpected answer: {0}")]
+    Answer(&'static str),
+    /// Credentials for KMS cannot be had.
+    #[error("no credentials: {0}")]
+    Credentials(&'static str),
+    /// The cryptographic library failed where only lack of memory can make it fail.
+    #[error("cryptographic library failed")]
+    Crypto(#[from] sharekeep_channel::Error),
+    /// The listener failed.
+    #[error("listener failed")]
+    Listener(#[source] io::Error),
+}

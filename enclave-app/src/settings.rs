@@ -1,0 +1,98 @@
+use crate::Error;
+use ed25519_dalek::VerifyingKey;
+use sha2::{Digest, Sha256};
+use sharekeep_schemas::{codec, trust};
+use std::time::Duration;
+
+/// What an enclave is started with.
+pub struct Settings {
+    /// The encoded trust configuration; measured together with the image.
+    pub trust_bytes: Vec<u8>,
+    /// Bounds of memory and CPU.
+    pub limits: Limits,
+}
+
+/// Bounds of memory and CPU. None of them is a secret, and none weakens a check.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Ceremonies that may run at once.
+    pub ceremonies: usize,
+    /// Ceremonies one user may run at once.
+    pub ceremonies_per_user: usize,
+    /// Bytes that ceremonies and their last answers may hold.
+    pub ceremony_bytes: usize,
+    /// Worker threads; none means one a core.
+    pub workers: Option<usize>,
+    /// Steps that may wait for a worker.
+    pub queue: usize,
+    /// Sets of safe primes to have ready; 0 turns the search off.
+    pub primes: usize,
+    /// Connections served at once.
+    pub connections: usize,
+    /// How long a data key is used without asking KMS again.
+    pub data_key_lifetime: Duration,
+    /// How often a data key is used without asking KMS again.
+    pub data_key_uses: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            ceremonies: 1024,
+            ceremonies_per_user: 8,
+            ceremony_bytes: 256 * 1024 * 1024,
+            workers: None,
+            queue: 64,
+            primes: 4,
+            connections: 512,
+            data_key_lifetime: Duration::from_secs(300),
+            data_key_uses: 100_000,
+        }
+    }
+}
+
+/// The trust configuration, checked.
+pub struct Trust {
+    pub(crate) configuration: trust::TrustConfiguration,
+    pub(crate) operator_key: VerifyingKey,
+    pub(crate) hash: [u8; 32],
+}
+
+impl Trust {
+    /// Decodes and checks it.
+    ///
+    /// # Errors
+    /// [`Error::Trust`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let configuration: trust::TrustConfiguration = codec::decode(bytes, trust::MAX_TRUST_BYTES)
+            .map_err(|_| Error::Trust("not of the expected shape"))?;
+        if configuration.version != 1 {
+            return Err(Error::Trust("unknown version"));
+        }
+        if configuration.deployment.is_empty() || configuration.deployment.len() > 64 {
+            return Err(Error::Trust("the deployment's name must have 1 to 64 bytes"));
+        }
+        if !configuration.kms_key_arn.starts_with("arn:") {
+            return Err(Error::Trust("the kms key must be named by its arn"));
+        }
+        let region = &configuration.kms_region;
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if region.is_empty() || region.len() > 32 || !region.chars().all(plain) {
+            return Err(Error::Trust("not a region"));
+        }
+        let operator_key = VerifyingKey::from_bytes(&configuration.operator_key)
+            .map_err(|_| Error::Trust("the operator key is not an Ed25519 key"))?;
+        let hash = Sha256::new().chain_update(trust::HASH_LABEL).chain_update(bytes).finalize();
+        Ok(Self { configuration, operator_key, hash: hash.into() })
+    }
+
+    /// What it says.
+    pub fn configuration(&self) -> &trust::TrustConfiguration {
+        &self.configuration
+    }
+
+    /// The host that KMS has in its region.
+    pub fn kms_host(&self) -> String {
+        format!("kms.{}.amazonaws.com", self.configuration.kms_region)
+    }
+}
