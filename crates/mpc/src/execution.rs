@@ -105,3 +105,61 @@ impl ExecutionBinding<'_> {
         ExecutionId(hash.finalize().into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASE: ExecutionBinding<'static> = ExecutionBinding {
+        purpose: Purpose::Sign,
+        protocol: Protocol::Frost,
+        scheme: Scheme::EddsaEd25519,
+        wallet: b"wallet",
+        epoch: 1,
+        n: 3,
+        t: 2,
+        parties: &[PartyIndex(0), PartyIndex(2)],
+        path: &[1],
+        message: b"message",
+        client_nonce: &[4; 32],
+        server_nonce: &[5; 32],
+    };
+
+    #[test]
+    fn every_field_changes_the_id() {
+        let others = [
+            ExecutionBinding { purpose: Purpose::Keygen, ..BASE },
+            ExecutionBinding { protocol: Protocol::Cggmp24, ..BASE },
+            ExecutionBinding { scheme: Scheme::SchnorrBip340, ..BASE },
+            ExecutionBinding { wallet: b"wallet2", ..BASE },
+            ExecutionBinding { epoch: 2, ..BASE },
+            ExecutionBinding { n: 4, ..BASE },
+            ExecutionBinding { t: 3, ..BASE },
+            ExecutionBinding { parties: &[PartyIndex(2), PartyIndex(0)], ..BASE },
+            ExecutionBinding { path: &[1, 1], ..BASE },
+            ExecutionBinding { message: b"massage", ..BASE },
+            ExecutionBinding { client_nonce: &[6; 32], ..BASE },
+            ExecutionBinding { server_nonce: &[6; 32], ..BASE },
+        ];
+        let mut ids: Vec<_> = others.iter().map(|other| *other.id().as_bytes()).collect();
+        ids.push(*BASE.id().as_bytes());
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), others.len() + 1);
+    }
+
+    #[test]
+    fn bytes_cannot_move_from_one_field_to_the_next() {
+        let one = ExecutionBinding { parties: &[PartyIndex(0)], path: &[2], ..BASE };
+        let other = ExecutionBinding { parties: &[PartyIndex(0), PartyIndex(0)], path: &[], ..BASE };
+        assert_ne!(one.id(), other.id());
+    }
+
+    /// Both ends compute the id on their own: its encoding must never change silently. The value
+    /// was computed apart from this code (Python's hashlib over the documented layout).
+    #[test]
+    fn the_encoding_is_the_released_one() {
+        let id: String = BASE.id().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(id, "a1dc931d8d421072103a1f4a80ef076f5ee5e323772f3728b8aac70d8e45cf32");
+    }
+}

@@ -8,7 +8,7 @@ use crate::{ExecutionId, PartyIndex};
 
 /// The largest body of any round of any protocol; transports can refuse more without knowing the
 /// protocol. Each round has a tighter limit of its own.
-pub const MAX_BODY_BYTES: usize = 512 * 1024;
+pub const MAX_BODY_BYTES: usize = 224 * 1024;
 
 /// What one party says in one round. The body is the protocol's business.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

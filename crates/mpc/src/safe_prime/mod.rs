@@ -122,3 +122,70 @@ impl PaillierPrimes {
         self.0.each_ref().map(|prime| Integer::from_bytes_msf(&*prime.0))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand_core::OsRng;
+
+    use super::*;
+
+    fn bytes(n: &Integer) -> Zeroizing<[u8; PRIME_BYTES]> {
+        Zeroizing::new(n.to_bytes_msf().try_into().expect("192 bytes"))
+    }
+
+    #[test]
+    fn a_found_prime_is_safe_full_size_and_the_search_can_pause() {
+        let mut search = PrimeSearch::new(&mut OsRng);
+        let mut slices = 0;
+        let prime = loop {
+            slices += 1;
+            if let Some(prime) = search.slice(100) {
+                break prime;
+            }
+        };
+        assert!(search.tested() <= 100 * slices);
+        let p = Integer::from_bytes_msf(prime.as_bytes());
+        assert_eq!(p.significant_bits(), u64::from(PRIME_BITS));
+        assert_eq!((p.mod_u(4), p.mod_u(3)), (3, 2));
+        // The search's own tests and the independent one agree; so does a test with other bases.
+        for base in [3u32, 5, 7, 11] {
+            let base = Integer::from(base);
+            assert!(base.pow_mod_ref(&(&p - 1u32), &p).is_some_and(|power| power.is_one()));
+        }
+        assert!(SafePrime::checked(bytes(&p)).is_some());
+    }
+
+    #[test]
+    fn composites_unsafe_primes_and_short_primes_are_refused() {
+        let mut search = PrimeSearch::new(&mut OsRng);
+        let prime = search.slice(u32::MAX).expect("a search without end");
+        let p = Integer::from_bytes_msf(prime.as_bytes());
+        // p + 2 and p + 4 are no safe primes: 3 divides one, and (p + 3)/2 is even.
+        for more in [2u32, 4] {
+            assert!(SafePrime::checked(bytes(&(&p + more))).is_none());
+        }
+        let mut low = bytes(&p);
+        low[0] &= 0x7f;
+        assert!(SafePrime::checked(low).is_none());
+    }
+
+    #[test]
+    fn a_pool_is_bounded_drops_repeats_and_gives_four_at_a_time() {
+        // Numbers stand for primes: the pool looks at equality only.
+        let stand_in = |n: u8| SafePrime(Zeroizing::new([n; PRIME_BYTES]));
+        let mut pool = PrimePool::for_preparations(1);
+        for n in [1, 2, 2, 3] {
+            assert!(pool.put(stand_in(n)).is_ok());
+        }
+        assert_eq!((pool.wanted(), pool.ready()), (1, 0));
+        assert!(pool.take_four().is_none());
+        assert!(pool.put(stand_in(4)).is_ok());
+        assert!(pool.put(stand_in(5)).is_err(), "full");
+        assert_eq!(pool.ready(), 1);
+        let four = pool.take_four().expect("four different ones");
+        assert_eq!((pool.wanted(), pool.ready()), (4, 0));
+        // They are no primes, so they do not open again.
+        assert!(PaillierPrimes::from_sealed_bytes(&four.to_sealed_bytes()).is_err());
+        assert!(PaillierPrimes::new([1, 2, 3, 1].map(stand_in)).is_err());
+    }
+}

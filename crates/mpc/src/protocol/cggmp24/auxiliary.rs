@@ -36,7 +36,8 @@ const fn slot(stage: u16, to: Address, largest_body: usize) -> Slot {
 }
 
 const HASH: usize = 256;
-const PROOFS: usize = 256 * 1024;
+/// 128 repetitions of two 3072-bit integers, in hexadecimal.
+const PROOFS: usize = 224 * 1024;
 
 /// Commitment; parameters with Πprm; Πmod and Πfac.
 static TWO: Schedule = Schedule {

@@ -24,30 +24,37 @@ use crate::{
 /// The widest integers are ciphertexts: 6,144 bits.
 const SHAPE: Shape = Shape { longest_string: 1664, most_items: 512 };
 
-const fn slot(stage: u16, to: Address) -> Slot {
-    Slot { stage, to, largest_body: 40 * 1024, shape: SHAPE }
+const fn slot(stage: u16, to: Address, largest_body: usize) -> Slot {
+    Slot { stage, to, largest_body, shape: SHAPE }
 }
+
+const CIPHERTEXTS: usize = 4 * 1024;
+const RANGE_PROOFS: usize = 12 * 1024;
+const HASH: usize = 160;
+const PRODUCTS: usize = 30 * 1024;
+const PRESIGNATURE: usize = 1024;
+const SHARE: usize = 160;
 
 /// Ciphertexts and their proofs; products; presignature; partial signature.
 static TWO: Schedule = Schedule {
     slots: &[
-        slot(1, Address::Everyone),
-        slot(1, Address::Each),
-        slot(2, Address::Each),
-        slot(3, Address::Everyone),
-        slot(4, Address::Everyone),
+        slot(1, Address::Everyone, CIPHERTEXTS),
+        slot(1, Address::Each, RANGE_PROOFS),
+        slot(2, Address::Each, PRODUCTS),
+        slot(3, Address::Everyone, PRESIGNATURE),
+        slot(4, Address::Everyone, SHARE),
     ],
 };
 
 /// The same with an echo of the ciphertexts.
 static MANY: Schedule = Schedule {
     slots: &[
-        slot(1, Address::Everyone),
-        slot(1, Address::Each),
-        slot(2, Address::Everyone),
-        slot(3, Address::Each),
-        slot(4, Address::Everyone),
-        slot(5, Address::Everyone),
+        slot(1, Address::Everyone, CIPHERTEXTS),
+        slot(1, Address::Each, RANGE_PROOFS),
+        slot(2, Address::Everyone, HASH),
+        slot(3, Address::Each, PRODUCTS),
+        slot(4, Address::Everyone, PRESIGNATURE),
+        slot(5, Address::Everyone, SHARE),
     ],
 };
 

@@ -41,10 +41,10 @@ const fn slot(stage: u16, to: Address, largest_body: usize) -> Slot {
 /// Shares of a zero polynomial; commitments; openings and base OTs.
 static SCHEDULE: Schedule = Schedule {
     slots: &[
-        slot(1, Address::Each, 128),
-        slot(2, Address::Everyone, 1024),
-        slot(2, Address::Each, 512),
-        slot(3, Address::Each, 128 * 1024),
+        slot(1, Address::Each, 64),
+        slot(2, Address::Everyone, 8 * 1024),
+        slot(2, Address::Each, 160),
+        slot(3, Address::Each, 216 * 1024),
     ],
 };
 

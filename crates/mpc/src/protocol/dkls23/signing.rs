@@ -31,9 +31,9 @@ const fn slot(stage: u16, to: Address, largest_body: usize) -> Slot {
 /// Commitment and first half of the products; second half and opening; shares of the signature.
 static SCHEDULE: Schedule = Schedule {
     slots: &[
-        slot(1, Address::Each, 96 * 1024),
-        slot(2, Address::Each, 128 * 1024),
-        slot(3, Address::Everyone, 256),
+        slot(1, Address::Each, 40 * 1024),
+        slot(2, Address::Each, 64 * 1024),
+        slot(3, Address::Everyone, 128),
     ],
 };
 
