@@ -164,7 +164,7 @@ fn only_the_one_form_of_the_headers_is_read() {
 }
 
 #[test]
-fn parameters_may_come_in_any_order() {
+fn reordered_parameters_are_read_but_their_order_is_signed() {
     // An implementation in another language may order them otherwise; the base follows the header,
     // so the order is read and the signature over another order fails only as a signature.
     let key = key(SessionAlgorithm::Ed25519);

@@ -98,7 +98,7 @@ impl RequestBinding<'_> {
 /// A value that only the two ends of one sealed request know (RFC 9180 section 5.3).
 ///
 /// A session key signs it inside the payload: the proof is worth nothing in any other request.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct PopValue([u8; 32]);
 
 impl PopValue {

@@ -6,7 +6,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// The algorithms of a session key (RFC 9421 section 3.3.4 and 3.3.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +66,9 @@ impl SessionSigningKey {
         match &self.0 {
             Signing::P256(key) => {
                 out.push(SEALED_P256);
-                out.extend_from_slice(&Zeroizing::new(<[u8; 32]>::from(key.to_bytes()))[..]);
+                let mut secret = key.to_bytes();
+                out.extend_from_slice(&secret);
+                secret[..].zeroize();
             }
             Signing::Ed25519(key) => {
                 out.push(SEALED_ED25519);
