@@ -11,7 +11,7 @@ use rand_core::{OsRng, RngCore};
 use rustix::time::{ClockId, clock_gettime};
 use sharekeep_mpc::{
     Ceremony, ExecutionBinding, ExecutionId, Fault, KeyShare, PartyIndex, Prehash, Preparation,
-    Preparing, Protocol, Purpose, Roster, SchnorrKey, Scheme, Signed, SigningInput, keygen,
+    Preparing, Protocol, Purpose, Roster, Scheme, SchnorrKey, Signed, SigningInput, keygen,
     prepare, safe_prime::PaillierPrimes, sign,
 };
 
@@ -133,7 +133,8 @@ fn wallet(scheme: Scheme, protocol: Protocol, what: &SigningInput) -> Result<(),
             sign(protocol, id, roster(me)?, share, prepared.as_ref(), what, &mut OsRng)
         };
         let sign = name("sign");
-        let (signed, _) = converse(&sign, || start(DEVICE, &mine, &a), || start(SERVER, &theirs, &b))?;
+        let (signed, _) =
+            converse(&sign, || start(DEVICE, &mine, &a), || start(SERVER, &theirs, &b))?;
         let Signed::Signature(signature) = signed else { return Err(Fault::BadSignature) };
         signature.verify(&mine.public_key(), what)?;
     }

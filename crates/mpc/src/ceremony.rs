@@ -82,9 +82,7 @@ impl<O> Ceremony<O> {
         let me = roster.my_seat();
         let expected = (0..roster.count())
             .map(|seat| {
-                let hears = |slot: &usize| {
-                    schedule.slots[*slot].reaches(seat, me)
-                };
+                let hears = |slot: &usize| schedule.slots[*slot].reaches(seat, me);
                 (0..schedule.slots.len()).rev().filter(hears).collect()
             })
             .collect();

@@ -151,7 +151,8 @@ mod tests {
     #[test]
     fn bytes_cannot_move_from_one_field_to_the_next() {
         let one = ExecutionBinding { parties: &[PartyIndex(0)], path: &[2], ..BASE };
-        let other = ExecutionBinding { parties: &[PartyIndex(0), PartyIndex(0)], path: &[], ..BASE };
+        let other =
+            ExecutionBinding { parties: &[PartyIndex(0), PartyIndex(0)], path: &[], ..BASE };
         assert_ne!(one.id(), other.id());
     }
 

@@ -1,6 +1,8 @@
 //! Distributed key generation, one for all curves and protocols.
 
-use cggmp24_keygen::{key_share::CoreKeyShare, msg::threshold::Msg, security_level::SecurityLevel128};
+use cggmp24_keygen::{
+    key_share::CoreKeyShare, msg::threshold::Msg, security_level::SecurityLevel128,
+};
 use generic_ec::{
     Curve,
     curves::{Ed25519, Secp256k1},
@@ -86,9 +88,11 @@ pub fn keygen(
     let rng = CeremonyRng::seeded_by(rng);
     let schedule = if roster.count() > 2 { &MANY } else { &TWO };
     let machine = match scheme {
-        Scheme::EddsaEd25519 => generate::<Ed25519>(schedule, execution, &roster, threshold, rng, {
-            move |core| KeyShare::new(scheme, Core::Ed25519(core))
-        }),
+        Scheme::EddsaEd25519 => {
+            generate::<Ed25519>(schedule, execution, &roster, threshold, rng, {
+                move |core| KeyShare::new(scheme, Core::Ed25519(core))
+            })
+        }
         Scheme::EcdsaSecp256k1 | Scheme::SchnorrBip340 => {
             generate::<Secp256k1>(schedule, execution, &roster, threshold, rng, move |core| {
                 KeyShare::new(scheme, Core::Secp256k1(core))
@@ -108,7 +112,7 @@ fn generate<E: Curve>(
 ) -> Box<dyn Machine<KeyShare>> {
     let (me, n) = (roster.my_seat(), roster.count());
     let echo = n > 2;
-    Driven::<Message<E>, KeyShare>::new(schedule, echo, move |party| async move {
+    Driven::<Message<E>, KeyShare>::machine(schedule, echo, move |party| async move {
         let core = cggmp24_keygen::keygen::<E>(
             cggmp24_keygen::ExecutionId::new(execution.as_bytes()),
             me,

@@ -99,11 +99,8 @@ impl KeyShare {
     /// Takes a share fresh from key generation.
     pub(crate) fn new(scheme: Scheme, core: Core) -> Result<Self, Fault> {
         let share = Self { scheme, core };
-        let right_curve = match (&share.core, scheme) {
-            (Core::Secp256k1(_), Scheme::EcdsaSecp256k1 | Scheme::SchnorrBip340) => true,
-            (Core::Ed25519(_), Scheme::EddsaEd25519) => true,
-            _ => false,
-        };
+        let right_curve =
+            matches!(share.core, Core::Ed25519(_)) == (scheme == Scheme::EddsaEd25519);
         let usable = on_curve!(share, core => core.vss_setup.is_some())
             && on_curve!(share, core => core.chain_code.is_some())
             && share.parties() <= MAX_PARTIES;

@@ -184,17 +184,13 @@ impl Signature {
     }
 
     /// Finds the recovery id of an ECDSA signature and brings `s` into the lower half.
-    pub(crate) fn ecdsa(
-        rs: &[u8; 64],
-        key: &PublicKey,
-        digest: &Prehash,
-    ) -> Result<Self, Fault> {
+    pub(crate) fn ecdsa(rs: &[u8; 64], key: &PublicKey, digest: &Prehash) -> Result<Self, Fault> {
         let bad = |_| Fault::BadSignature;
         let signature = k256::ecdsa::Signature::from_slice(rs).map_err(bad)?;
         let signature = signature.normalize_s().unwrap_or(signature);
         let key = VerifyingKey::from_sec1_bytes(key.as_bytes()).map_err(bad)?;
-        let id = RecoveryId::trial_recovery_from_prehash(&key, &digest.0, &signature)
-            .map_err(bad)?;
+        let id =
+            RecoveryId::trial_recovery_from_prehash(&key, &digest.0, &signature).map_err(bad)?;
         let (r, s) = signature.split_bytes();
         Ok(Self::Ecdsa { r: r.into(), s: s.into(), recovery_id: id.to_byte() })
     }

@@ -1,4 +1,5 @@
 //! Makes the test fixtures anew: `cargo test -p sharekeep-mpc --test fixtures_are_made_here -- --ignored`.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::{fs, path::Path};
 

@@ -1,4 +1,5 @@
 //! Each kind of bad message ends the ceremony, names its sender, and costs nothing.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod parties;
 
@@ -280,7 +281,7 @@ fn signing_pair(scheme: Scheme, protocol: Protocol) -> [Ceremony<Signed>; 2] {
 }
 
 /// Changes the last byte of the last byte string: still a scalar, another one.
-fn nudge(body: &mut Vec<u8>) {
+fn nudge(body: &mut [u8]) {
     let at = body.len() - 1;
     body[at] ^= 1;
 }
@@ -309,7 +310,10 @@ fn an_opening_that_does_not_match_its_commitment_is_cheating() {
 #[test]
 fn a_false_frost_share_is_cheating() {
     let [client, server] = signing_pair(Scheme::SchnorrBip340, Protocol::Frost);
-    assert_eq!(cheated(client, server, 2, nudge), Some(Fault::Cheating { party: SERVER }));
+    assert_eq!(
+        cheated(client, server, 2, |body| nudge(body)),
+        Some(Fault::Cheating { party: SERVER })
+    );
 }
 
 #[test]
@@ -334,7 +338,10 @@ fn a_failed_ot_check_is_cheating() {
 #[test]
 fn a_false_dkls23_signature_share_is_cheating() {
     let [client, server] = signing_pair(Scheme::EcdsaSecp256k1, Protocol::Dkls23);
-    assert_eq!(cheated(client, server, 3, nudge), Some(Fault::Cheating { party: SERVER }));
+    assert_eq!(
+        cheated(client, server, 3, |body| nudge(body)),
+        Some(Fault::Cheating { party: SERVER })
+    );
 }
 
 #[test]
@@ -368,8 +375,7 @@ fn telling_two_parties_different_things_is_equivocation() {
     let lies: Vec<_> = faces.iter_mut().map(|one| one.step(vec![]).unwrap()).collect();
     let echo_0 = honest[0].step([&said[1][..], &lies[0][..]].concat()).unwrap();
     let echo_1 = honest[1].step([&said[0][..], &lies[1][..]].concat()).unwrap();
-    let own: Vec<_> =
-        faces.iter_mut().map(|one| one.step(said.concat()).unwrap()).collect();
+    let own: Vec<_> = faces.iter_mut().map(|one| one.step(said.concat()).unwrap()).collect();
     let fault = honest[0].step([&echo_1[..], &own[0][..]].concat()).unwrap_err();
     assert_eq!(fault, Fault::Equivocation);
     assert_eq!(honest[1].step([&echo_0[..], &own[1][..]].concat()), Err(Fault::Equivocation));

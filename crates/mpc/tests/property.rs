@@ -1,5 +1,6 @@
 //! Whatever the network does to the messages: no panic, no wrong result, and a ceremony that met a
 //! fault is over.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod parties;
 

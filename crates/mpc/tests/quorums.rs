@@ -1,12 +1,13 @@
 //! Every quorum of every wallet shape signs, and the signatures verify with libraries that did not
 //! make them.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod parties;
 
 use parties::{converse, execution, input, roster, run, shares, signers, test_primes};
 use rand_core::OsRng;
 use sharekeep_mpc::{
-    Fault, KeyShare, Preparation, Preparing, Protocol, SchnorrKey, Scheme, Signed, SigningInput,
+    Fault, KeyShare, Preparation, Preparing, Protocol, Scheme, SchnorrKey, Signed, SigningInput,
     keygen, prepare, sign,
 };
 
@@ -93,8 +94,7 @@ fn two_parties(scheme: Scheme, protocol: Protocol, sign_posts: usize) {
         let roster = roster(me, &both);
         sign(protocol, execution(3), roster, share, prepared, &what, &mut OsRng).unwrap()
     };
-    let (mine, _, posts) =
-        converse(start(0, &device, a.as_ref()), start(1, &server, b.as_ref()));
+    let (mine, _, posts) = converse(start(0, &device, a.as_ref()), start(1, &server, b.as_ref()));
     assert_eq!(posts, sign_posts, "signature");
     let Signed::Signature(signature) = mine else { panic!("the client has the signature") };
     signature.verify(&server.public_key(), &what).unwrap();
@@ -122,7 +122,11 @@ fn taproot_signatures_verify_under_the_output_key_whatever_the_keys_parity() {
     while !(even && odd) {
         let shares = shares(Scheme::SchnorrBip340, 2, 2);
         let key = shares[0].public_key();
-        if key.as_bytes()[0] == 2 { even = true } else { odd = true }
+        if key.as_bytes()[0] == 2 {
+            even = true
+        } else {
+            odd = true
+        }
         for which in [
             SchnorrKey::Internal,
             SchnorrKey::Output { merkle_root: None },

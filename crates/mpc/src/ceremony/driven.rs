@@ -105,7 +105,8 @@ pub(crate) struct Driven<M, O> {
 }
 
 impl<M: Spoken, O: Send + 'static> Driven<M, O> {
-    pub(crate) fn new<F>(
+    /// The protocol as a machine; it starts with the first step.
+    pub(crate) fn machine<F>(
         schedule: &'static Schedule,
         echo: bool,
         protocol: impl FnOnce(Party<M>) -> F,

@@ -100,7 +100,7 @@ pub struct Preparation(Inner);
 
 enum Inner {
     Cggmp24(cggmp24::Auxiliary),
-    Dkls23(dkls23::Transfers),
+    Dkls23(Box<dkls23::Transfers>),
 }
 
 impl Preparation {
@@ -151,7 +151,7 @@ impl Preparation {
                 Ok(Self(Inner::Cggmp24(cggmp24::Auxiliary::from_sealed_bytes(bytes)?)))
             }
             Protocol::Dkls23 => {
-                Ok(Self(Inner::Dkls23(dkls23::Transfers::from_sealed_bytes(bytes)?)))
+                Ok(Self(Inner::Dkls23(Box::new(dkls23::Transfers::from_sealed_bytes(bytes)?))))
             }
             Protocol::Frost => Err(Fault::Unopenable),
         }

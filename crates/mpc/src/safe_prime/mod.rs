@@ -36,15 +36,17 @@ pub use search::{EXPECTED_CANDIDATES, PrimeSearch};
 pub const PRIME_BITS: u32 = 1536;
 const PRIME_BYTES: usize = PRIME_BITS as usize / 8;
 
-/// A prime p with (p − 1)/2 prime, of exactly 1536 bits, the two highest set. Wiped on drop; no
-/// `Debug`, `Clone` or `Serialize`.
-pub struct SafePrime(Zeroizing<[u8; PRIME_BYTES]>);
+/// A prime p with (p − 1)/2 prime, of exactly 1536 bits, the two highest set. It stays where it is
+/// when moved, so no copies are left behind, and is wiped on drop; no `Debug`, `Clone` or
+/// `Serialize`.
+pub struct SafePrime(Box<Zeroizing<[u8; PRIME_BYTES]>>);
 
 impl SafePrime {
     /// Checks a candidate with a library that had no part in finding it: crypto-primes'
     /// Baillie–PSW test on p and (p − 1)/2.
     fn checked(bytes: Zeroizing<[u8; PRIME_BYTES]>) -> Option<Self> {
-        let p = U1536::from_be_slice(&*bytes);
+        let bytes = Box::new(bytes);
+        let p = U1536::from_be_slice(&**bytes);
         let full = bytes[0] >> 6 == 0b11;
         (full && crypto_primes::is_prime(Flavor::Safe, &p)).then_some(Self(bytes))
     }
@@ -75,7 +77,7 @@ impl PaillierPrimes {
     /// # Errors
     /// The primes, if two are equal.
     pub fn new(primes: [SafePrime; 4]) -> Result<Self, [SafePrime; 4]> {
-        let repeated = (1..4).any(|k| primes[..k].iter().any(|one| *one.0 == *primes[k].0));
+        let repeated = (1..4).any(|k| primes[..k].iter().any(|one| **one.0 == **primes[k].0));
         if repeated { Err(primes) } else { Ok(Self(primes)) }
     }
 
@@ -99,7 +101,7 @@ impl PaillierPrimes {
         let mut bytes = Zeroizing::new(Vec::with_capacity(1 + 4 * PRIME_BYTES));
         bytes.push(VERSION);
         for prime in &self.0 {
-            bytes.extend_from_slice(&*prime.0);
+            bytes.extend_from_slice(prime.as_bytes());
         }
         bytes
     }
@@ -119,7 +121,7 @@ impl PaillierPrimes {
     }
 
     pub(crate) fn into_integers(self) -> [Integer; 4] {
-        self.0.each_ref().map(|prime| Integer::from_bytes_msf(&*prime.0))
+        self.0.each_ref().map(|prime| Integer::from_bytes_msf(prime.as_bytes()))
     }
 }
 
@@ -172,7 +174,7 @@ mod tests {
     #[test]
     fn a_pool_is_bounded_drops_repeats_and_gives_four_at_a_time() {
         // Numbers stand for primes: the pool looks at equality only.
-        let stand_in = |n: u8| SafePrime(Zeroizing::new([n; PRIME_BYTES]));
+        let stand_in = |n: u8| SafePrime(Box::new(Zeroizing::new([n; PRIME_BYTES])));
         let mut pool = PrimePool::for_preparations(1);
         for n in [1, 2, 2, 3] {
             assert!(pool.put(stand_in(n)).is_ok());

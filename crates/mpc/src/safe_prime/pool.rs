@@ -34,7 +34,7 @@ impl PrimePool {
         if self.wanted() == 0 {
             return Err(prime);
         }
-        if !self.primes.iter().any(|one| *one.0 == *prime.0) {
+        if !self.primes.iter().any(|one| **one.0 == **prime.0) {
             self.primes.push(prime);
         }
         Ok(())

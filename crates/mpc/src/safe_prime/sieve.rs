@@ -68,7 +68,7 @@ mod tests {
             let x = x0 + 6 * u64::from(i);
             let clean = small_primes()
                 .iter()
-                .all(|&q| x % u64::from(q) != 0 && (2 * x + 1) % u64::from(q) != 0);
+                .all(|&q| !x.is_multiple_of(q.into()) && !(2 * x + 1).is_multiple_of(q.into()));
             assert_eq!(survivors.contains(&i), clean, "x0 + 6*{i}");
         }
     }

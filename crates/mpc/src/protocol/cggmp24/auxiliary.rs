@@ -120,8 +120,10 @@ impl Auxiliary {
         }
         let mut info = (*self.info).clone();
         info.N = seats.iter().map(|seat| self.info.N[usize::from(*seat)].clone()).collect();
-        info.pedersen_params =
-            seats.iter().map(|seat| self.info.pedersen_params[usize::from(*seat)].clone()).collect();
+        info.pedersen_params = seats
+            .iter()
+            .map(|seat| self.info.pedersen_params[usize::from(*seat)].clone())
+            .collect();
         let info = info.validate().map_err(|_| Fault::Quorum)?;
         Ok(Self { seat: mine as u16, info })
     }
@@ -162,16 +164,17 @@ pub(in crate::protocol) fn prepare(
     let (seat, seats) = (roster.my_seat(), roster.count());
     let echo = seats > 2;
     let schedule = if echo { &MANY } else { &TWO };
-    let machine = Driven::<Message, Preparation>::new(schedule, echo, move |party| async move {
-        let primes = PregeneratedPrimes::<Level>::try_from(primes.into_integers())
-            .map_err(|_| Refusal::Aborted)?;
-        let eid = cggmp24::ExecutionId::new(execution.as_bytes());
-        let info = cggmp24::aux_info_gen(eid, seat, seats, primes)
-            .enforce_reliable_broadcast(echo)
-            .start(&mut rng, party)
-            .await
-            .map_err(|error| lockness::refusal(&error))?;
-        Ok(Preparation(Inner::Cggmp24(Auxiliary { seat, info })))
-    });
+    let machine =
+        Driven::<Message, Preparation>::machine(schedule, echo, move |party| async move {
+            let primes = PregeneratedPrimes::<Level>::try_from(primes.into_integers())
+                .map_err(|_| Refusal::Aborted)?;
+            let eid = cggmp24::ExecutionId::new(execution.as_bytes());
+            let info = cggmp24::aux_info_gen(eid, seat, seats, primes)
+                .enforce_reliable_broadcast(echo)
+                .start(&mut rng, party)
+                .await
+                .map_err(|error| lockness::refusal(&error))?;
+            Ok(Preparation(Inner::Cggmp24(Auxiliary { seat, info })))
+        });
     Ceremony::new(execution, roster, schedule, machine)
 }

@@ -1,9 +1,7 @@
 //! The full signature: the message is known to all before the first round, so no presignature
 //! exists that a chosen digest could abuse (ePrint 2021/1330).
 
-use cggmp24::{
-    KeyShare as FullShare, PrehashedDataToSign, signing::msg::Msg,
-};
+use cggmp24::{KeyShare as FullShare, PrehashedDataToSign, signing::msg::Msg};
 use generic_ec::{Scalar, curves::Secp256k1};
 use sha2::Sha256;
 
@@ -94,7 +92,7 @@ pub(in crate::protocol) fn sign(
     let (key, what, digest) = (share.public_key(), what.clone(), *digest);
     let echo = seats > 2;
     let schedule = if echo { &MANY } else { &TWO };
-    let machine = Driven::<Message, Signed>::new(schedule, echo, move |party| async move {
+    let machine = Driven::<Message, Signed>::machine(schedule, echo, move |party| async move {
         let data =
             PrehashedDataToSign::from_scalar(Scalar::from_be_bytes_mod_order(digest.as_bytes()));
         let everyone: Vec<u16> = (0..seats).collect();

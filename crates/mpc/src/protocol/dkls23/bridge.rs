@@ -15,7 +15,10 @@ use crate::{Fault, KeyShare, Roster, protocol::projection::project, share::Core}
 /// The share moved to the library's evaluation points: it signs with a polynomial at 1, 2, …, t
 /// where ours is at the wallet's points, so y = λ·x/λ′ with λ, λ′ the Lagrange coefficients at zero
 /// of our points and of its.
-pub(super) fn moved_share(share: &KeyShare, roster: &Roster) -> Result<Zeroizing<k256_dkls::Scalar>, Fault> {
+pub(super) fn moved_share(
+    share: &KeyShare,
+    roster: &Roster,
+) -> Result<Zeroizing<k256_dkls::Scalar>, Fault> {
     let Core::Secp256k1(core) = &share.core else { return Err(Fault::SchemeMismatch) };
     let core = project(core, roster)?;
     let seat = usize::from(core.i);

@@ -234,7 +234,8 @@ impl Setup {
         party.poly_point.zeroize();
         party.derivation_data.poly_point.zeroize();
         let parties = self.roster.parties().to_vec();
-        Ok(Preparation(Inner::Dkls23(Transfers { parties, key: self.key, party })))
+        let transfers = Transfers { parties, key: self.key, party };
+        Ok(Preparation(Inner::Dkls23(Box::new(transfers))))
     }
 }
 

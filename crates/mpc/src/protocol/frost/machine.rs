@@ -56,7 +56,18 @@ impl<C: Suite> Frost<C> {
         rng: CeremonyRng,
     ) -> Self {
         let (commitments, shares) = (BTreeMap::new(), BTreeMap::new());
-        Self { keys, seat, key, message, what, rng, nonces: None, commitments, shares, package: None }
+        Self {
+            keys,
+            seat,
+            key,
+            message,
+            what,
+            rng,
+            nonces: None,
+            commitments,
+            shares,
+            package: None,
+        }
     }
 
     fn me(&self) -> Identifier<C> {
@@ -141,7 +152,7 @@ where
 
     fn advance(&mut self) -> Result<Advance<Signed>, Refusal> {
         let mut said = Vec::new();
-        if self.commitments.get(&self.me()).is_none() {
+        if !self.commitments.contains_key(&self.me()) {
             said.push(self.commit()?);
         }
         let everyone = self.keys.signers.len();
