@@ -1,0 +1,74 @@
+//! What most commands begin with: the opened home, a client, the session.
+
+use crate::arguments::Common;
+use crate::prompt;
+use sharekeep::{Client, Error, Home, OpenHome, Result, Session};
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A session with less than this left is renewed before it is used: a preparation takes minutes.
+const RENEW_BELOW_S: u64 = 300;
+
+/// An opened device.
+pub(crate) struct Context {
+    pub(crate) home: OpenHome,
+    pub(crate) client: Client,
+}
+
+impl Context {
+    /// Opens the device's directory with the passphrase.
+    pub(crate) fn open(common: &Common) -> Result<Self> {
+        let home = closed_home(common)?.unlock(&prompt::passphrase(common)?)?;
+        let client = Client::new(home.settings().clone(), home.pins()?)?;
+        Ok(Self { home, client })
+    }
+
+    /// The session, renewed if it ends soon.
+    pub(crate) async fn session(&self) -> Result<Session> {
+        let hint = "run `sharekeep login`";
+        let mut session = self.home.session()?.ok_or(Error::NotSignedIn(hint))?;
+        let now = now_unix_s();
+        if session.is_over(now) {
+            return Err(Error::NotSignedIn("the session has expired: run `sharekeep login`"));
+        }
+        // A session that cannot be renewed any more still is good for what is left of it.
+        if session.expires_at_unix_s < now + RENEW_BELOW_S
+            && self.client.renew_session(&mut session).await.is_ok()
+        {
+            self.home.store_session(&session)?;
+        }
+        Ok(session)
+    }
+
+    /// Keeps what was learnt about the enclave. Called at the end of every command, also of a
+    /// failed one.
+    pub(crate) fn keep_pins(&self) -> Result<()> {
+        match self.client.pins() {
+            Some(pins) if self.home.pins()?.as_ref() != Some(&pins) => self.home.store_pins(&pins),
+            _ => Ok(()),
+        }
+    }
+
+    /// Runs a command's work and keeps what was learnt, whatever came of it.
+    pub(crate) async fn run<T>(&self, work: impl AsyncFnOnce(&Self) -> Result<T>) -> Result<T> {
+        let result = work(self).await;
+        let kept = self.keep_pins();
+        let value = result?;
+        kept.map(|()| value)
+    }
+}
+
+/// The device's directory without its secrets.
+pub(crate) fn closed_home(common: &Common) -> Result<Home> {
+    Home::open(&directory(common)?)
+}
+
+/// Where the device's directory is.
+pub(crate) fn directory(common: &Common) -> Result<PathBuf> {
+    common.home.clone().map_or_else(Home::default_directory, Ok)
+}
+
+/// Now, in seconds since 1970.
+pub(crate) fn now_unix_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
+}

@@ -1,0 +1,75 @@
+//! Exit codes: one for each sort of failure, for scripts to branch on.
+
+use sharekeep::ErrorKind;
+
+/// `doctor` found something that needs attention.
+pub(crate) const UNHEALTHY: u8 = 1;
+
+/// The table as `--help` shows it.
+pub(crate) const HELP: &str = "\
+Exit codes:
+  0  done
+  1  doctor found something that needs attention
+  2  wrong use: an argument, a setting or a message that makes no sense
+  3  refused by the service or by the identity provider
+  4  the enclave, its attestation or a receipt is not to be trusted
+  5  the service cannot be reached or is busy
+  6  files on this device: not set up, wrong passphrase, in use, damaged
+  7  the ceremony failed: somebody does not keep to the protocol
+  8  not signed in, or the session is over
+  9  declined by the user";
+
+/// The exit code of a failure.
+pub(crate) fn code(kind: ErrorKind) -> u8 {
+    match kind {
+        ErrorKind::Usage => 2,
+        ErrorKind::Refused => 3,
+        ErrorKind::Trust => 4,
+        ErrorKind::Unavailable => 5,
+        ErrorKind::LocalState => 6,
+        ErrorKind::Protocol => 7,
+        ErrorKind::NotSignedIn => 8,
+        ErrorKind::Declined => 9,
+        // A sort of failure that this command does not know yet.
+        _ => 7,
+    }
+}
+
+/// The name of a sort of failure in JSON.
+pub(crate) fn name(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Usage => "usage",
+        ErrorKind::Refused => "refused",
+        ErrorKind::Trust => "trust",
+        ErrorKind::Unavailable => "unavailable",
+        ErrorKind::LocalState => "local-state",
+        ErrorKind::Protocol => "protocol",
+        ErrorKind::NotSignedIn => "not-signed-in",
+        ErrorKind::Declined => "declined",
+        _ => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_of_a_failure_is_in_the_table() {
+        let kinds = [
+            ErrorKind::Usage,
+            ErrorKind::Refused,
+            ErrorKind::Trust,
+            ErrorKind::Unavailable,
+            ErrorKind::LocalState,
+            ErrorKind::Protocol,
+            ErrorKind::NotSignedIn,
+            ErrorKind::Declined,
+        ];
+        let codes: std::collections::BTreeSet<_> = kinds.map(code).into();
+        assert_eq!(codes.len(), kinds.len());
+        for code in codes {
+            assert!(HELP.contains(&format!("\n  {code}  ")), "{code}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What a command prints.
+
+use crate::exit;
+use serde_json::{Value, json};
+use sharekeep::Error;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+/// The result of a command, for people and for programs.
+pub(crate) struct Report {
+    /// Lines for people.
+    pub(crate) text: String,
+    /// The same for programs.
+    pub(crate) json: Value,
+    /// The exit code.
+    pub(crate) code: u8,
+}
+
+impl Report {
+    pub(crate) fn new(text: impl Into<String>, json: Value) -> Self {
+        Self { text: text.into(), json, code: 0 }
+    }
+}
+
+/// Prints a result.
+pub(crate) fn success(report: &Report, json: bool) -> ExitCode {
+    let text = if json { report.json.to_string() } else { report.text.trim_end().to_owned() };
+    if text.is_empty() {
+        return ExitCode::from(report.code);
+    }
+    // A closed pipe (`| head`) is the reader's choice, not a failure of ours.
+    let _ = writeln!(std::io::stdout(), "{text}");
+    ExitCode::from(report.code)
+}
+
+/// Prints a failure: for people on standard error, for programs as the one object.
+pub(crate) fn failure(error: &Error, json: bool) -> ExitCode {
+    let code = exit::code(error.kind());
+    if json {
+        let object = json!({ "error": {
+            "kind": exit::name(error.kind()),
+            "code": error.code().map(|code| code.as_str()),
+            "message": error.to_string(),
+            "exit_code": code,
+        }});
+        let _ = writeln!(std::io::stdout(), "{object}");
+    } else {
+        say(&format!("error: {error}"));
+    }
+    ExitCode::from(code)
+}
+
+/// Tells the user something that is not the result.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Lays rows out in columns.
+pub(crate) fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
+    };
+    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            let _ = write!(line, "{cell:width$}  ");
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up_and_lines_do_not_trail_off() {
+        let rows = [vec!["a".to_owned(), "b".to_owned()], vec!["long".to_owned(), String::new()]];
+        assert_eq!(table(&rows), "a     b\nlong\n");
+    }
+}

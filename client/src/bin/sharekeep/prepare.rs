@@ -1,0 +1,47 @@
+use crate::arguments::{Common, Prepare};
+use crate::context::Context;
+use crate::output::Report;
+use crate::progress::Display;
+use serde_json::json;
+use sharekeep::{Error, HeldPreparation, Result, SignedIn};
+use sharekeep_schemas::{PreparationScope, Protocol};
+use std::time::Instant;
+
+pub(crate) async fn run(common: &Common, options: &Prepare) -> Result<Report> {
+    Context::open(common)?.run(async |context| prepare(context, options).await).await
+}
+
+async fn prepare(context: &Context, options: &Prepare) -> Result<Report> {
+    let wallet = match &options.wallet {
+        Some(wallet) => Some(context.home.find_wallet(wallet)?),
+        None => None,
+    };
+    let scope = match &wallet {
+        None => PreparationScope::Pair(Protocol::Cggmp24),
+        Some(wallet) => match wallet.protocol {
+            Protocol::Cggmp24 => PreparationScope::Pair(Protocol::Cggmp24),
+            Protocol::Dkls23 => PreparationScope::Wallet(wallet.id),
+            Protocol::Frost => {
+                return Err(Error::Usage("this wallet needs no preparation".to_owned()));
+            }
+        },
+    };
+    if context.home.has_preparation(scope) && !options.again {
+        let text = "It is there already. (--again makes it anew.)";
+        return Ok(Report::new(text, json!({ "made": false })));
+    }
+    let session = context.session().await?;
+    let began = Instant::now();
+    let display = Display::new();
+    let user = SignedIn::new(&context.client, &context.home, &session, &display);
+    let held: HeldPreparation = match (&wallet, scope) {
+        (Some(wallet), PreparationScope::Wallet(_)) => user.prepare_wallet(wallet).await?,
+        _ => user.prepare_pair(None).await?,
+    };
+    drop(display);
+    let took = began.elapsed();
+    Ok(Report::new(
+        format!("Ready after {:.1} s.", took.as_secs_f64()),
+        json!({ "made": true, "preparation": held.id, "took_ms": took.as_millis() as u64 }),
+    ))
+}

@@ -1,0 +1,373 @@
+//! A service with an enclave in it, for tests: it keeps to the protocol unless a script tells it
+//! otherwise. It knows one user and only FROST.
+
+use crate::ceremony::binding::{Freshness, Run, ceremony_id, execution_id};
+use crate::home::{AttestedImage, Home, OpenHome, Passphrase, Pins, Session};
+use crate::settings::tests::example;
+use crate::{Client, RetryPolicy, Settings};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper_util::rt::TokioIo;
+use rand_core::OsRng;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_bytes::ByteBuf;
+use sharekeep_channel::attestation::TrustConfigHash;
+use sharekeep_channel::encapsulation::{EnclaveKeyPair, RequestBinding};
+use sharekeep_channel::receipt::{AuditHead, Receipt, StatementKey, WalletStatus as Status};
+use sharekeep_channel::signature::{SessionAlgorithm, SessionSigningKey};
+use sharekeep_messages::{SignRequest, TaprootTweak, ToSign};
+use sharekeep_mpc::{
+    Ceremony, KeyShare, PartyIndex, Roster, SchnorrKey, Signed, SigningInput, keygen, sign,
+};
+use sharekeep_schemas::http::{Base64Url, SealedAnswer, SealedRequest, headers};
+use sharekeep_schemas::sealed::{
+    CeremonyAnswer, CeremonyResult, CreateWallet, StartCeremony, StartKind, StepCeremony,
+    WalletChanged,
+};
+use sharekeep_schemas::{
+    CeremonyId, CeremonyState, Problem, ProblemCode, Protocol, UserId, WalletId, WalletStatus,
+    codec,
+};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+/// What the next request gets instead of an honest answer.
+pub(crate) enum Instead {
+    /// The connection breaks.
+    Hangup,
+    /// A problem document, and `Retry-After`.
+    Problem(ProblemCode, Option<u64>),
+    /// What a proxy says when nobody is behind it.
+    Gateway(u16),
+    /// This body with status 200.
+    Body(Vec<u8>),
+    /// The honest answer, sealed by an enclave that nobody attested.
+    OtherEnclave,
+    /// The honest answer is computed and then lost on the way.
+    Lost,
+    /// An honest answer: lets a script skip requests.
+    Nothing,
+    /// The honest answer with another public key of the new wallet.
+    OtherPublicKey,
+    /// An honest answer with another ceremony's id.
+    OtherCeremony,
+    /// An activation's receipt that says what was true before.
+    OldReceipt,
+}
+
+/// A request as it arrived.
+#[derive(Clone)]
+pub(crate) struct Seen {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) idempotency_key: String,
+    pub(crate) signature_input: String,
+    pub(crate) body: Bytes,
+}
+
+pub(crate) struct FakeService {
+    state: Arc<Mutex<State>>,
+    settings: Settings,
+    pins: Pins,
+}
+
+struct State {
+    keys: EnclaveKeyPair,
+    statement: StatementKey,
+    script: VecDeque<Instead>,
+    seen: Vec<Seen>,
+    answers: HashMap<String, Vec<u8>>,
+    keygens: HashMap<CeremonyId, (WalletId, Ceremony<KeyShare>)>,
+    signings: HashMap<CeremonyId, Ceremony<Signed>>,
+    shares: HashMap<WalletId, KeyShare>,
+    versions: HashMap<WalletId, u64>,
+}
+
+const ROSTER: [PartyIndex; 2] = [PartyIndex(0), PartyIndex(1)];
+
+impl FakeService {
+    pub(crate) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let keys = EnclaveKeyPair::generate(&mut OsRng);
+        let statement = StatementKey::generate(&mut OsRng);
+        let settings = Settings { url: url.parse().unwrap(), ..example() };
+        let image = AttestedImage {
+            enclave_key: keys.public_key().clone(),
+            pcrs: settings.allowed_pcrs[0],
+            trust_config_hash: TrustConfigHash::from_bytes([0; 32]),
+            verified_at_unix_s: crate::clock::now_unix_s(),
+        };
+        let pins = Pins { statement_key: statement.public_key(), image: Some(image) };
+        let state = Arc::new(Mutex::new(State {
+            keys,
+            statement,
+            script: VecDeque::new(),
+            seen: vec![],
+            answers: HashMap::new(),
+            keygens: HashMap::new(),
+            signings: HashMap::new(),
+            shares: HashMap::new(),
+            versions: HashMap::new(),
+        }));
+        tokio::spawn(accept(listener, Arc::clone(&state)));
+        Self { state, settings, pins }
+    }
+
+    /// What the next requests get, in turn; honest answers afterwards.
+    pub(crate) fn script(&self, script: impl IntoIterator<Item = Instead>) {
+        self.state.lock().unwrap().script.extend(script);
+    }
+
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.state.lock().unwrap().seen.clone()
+    }
+
+    /// A client that has attested this service's enclave and is not patient.
+    pub(crate) fn client(&self) -> Client {
+        let retry = RetryPolicy {
+            first_pause: Duration::from_millis(1),
+            longest_pause: Duration::from_millis(4),
+            patience: Duration::from_secs(2),
+            patience_with_silence: Duration::from_secs(2),
+        };
+        Client::new(self.settings.clone(), Some(self.pins.clone()))
+            .unwrap()
+            .with_retry_policy(retry)
+    }
+
+    pub(crate) fn home(&self, directory: &std::path::Path) -> OpenHome {
+        let passphrase = Passphrase::new("test".to_owned()).unwrap();
+        Home::create(&directory.join("home"), self.settings.clone(), &passphrase).unwrap()
+    }
+}
+
+pub(crate) fn session() -> Session {
+    Session {
+        key: SessionSigningKey::generate(SessionAlgorithm::EcdsaP256Sha256, &mut OsRng),
+        tenant: "demo".parse().unwrap(),
+        user: UserId::new([1; 32]),
+        expires_at_unix_s: u64::MAX,
+        token_unbound: false,
+    }
+}
+
+async fn accept(listener: TcpListener, state: Arc<Mutex<State>>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let state = Arc::clone(&state);
+        tokio::spawn(async move {
+            let service = hyper::service::service_fn(move |request| {
+                let state = Arc::clone(&state);
+                async move { answer(request, &state).await }
+            });
+            let served = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service);
+            // An error is how a hang-up shows here.
+            let _ = served.await;
+        });
+    }
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    state: &Mutex<State>,
+) -> Result<Response<Full<Bytes>>, std::io::Error> {
+    let (head, body) = request.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    let field = |name: &str| {
+        head.headers.get(name).map_or(String::new(), |v| v.to_str().unwrap().to_owned())
+    };
+    let seen = Seen {
+        method: head.method,
+        path: head.uri.path().to_owned(),
+        idempotency_key: field(headers::IDEMPOTENCY_KEY),
+        signature_input: field(headers::SIGNATURE_INPUT),
+        body,
+    };
+    let mut state = state.lock().unwrap();
+    state.seen.push(seen.clone());
+    let status = |status: u16, body: Vec<u8>| {
+        let status = StatusCode::from_u16(status).unwrap();
+        Response::builder().status(status).body(Full::from(body))
+    };
+    let instead = state.script.pop_front().unwrap_or(Instead::Nothing);
+    Ok(match instead {
+        Instead::Hangup => return Err(std::io::Error::other("hang up")),
+        Instead::Gateway(code) => status(code, b"<html>".to_vec()),
+        Instead::Body(body) => status(200, body),
+        Instead::Problem(code, retry_after) => {
+            let problem = Problem::new(code, None, "id".to_owned());
+            let mut answer = Response::builder().status(code.status());
+            if let Some(seconds) = retry_after {
+                answer = answer.header("retry-after", seconds);
+            }
+            answer.body(Full::from(serde_json::to_vec(&problem).unwrap()))
+        }
+        Instead::Lost => {
+            state.answer_once(&seen, &instead);
+            return Err(std::io::Error::other("lost"));
+        }
+        _ if seen.method == Method::GET => status(404, b"{\"code\":\"not_found\"}".to_vec()),
+        _ => status(200, state.answer_once(&seen, &instead)),
+    }
+    .unwrap())
+}
+
+impl State {
+    /// The same answer for the same key, as functions give it.
+    fn answer_once(&mut self, seen: &Seen, instead: &Instead) -> Vec<u8> {
+        if let Some(answer) = self.answers.get(&seen.idempotency_key) {
+            return answer.clone();
+        }
+        let answer = self.answer_sealed(seen, instead);
+        self.answers.insert(seen.idempotency_key.clone(), answer.clone());
+        answer
+    }
+
+    fn answer_sealed(&mut self, seen: &Seen, instead: &Instead) -> Vec<u8> {
+        let request: SealedRequest = serde_json::from_slice(&seen.body).unwrap();
+        let binding =
+            RequestBinding { method: "POST", path: &seen.path, request_id: &seen.idempotency_key };
+        let opened = self.keys.open(&binding, &request.sealed.0).unwrap();
+        let plaintext = self.handle(&seen.path, &opened.plaintext, instead);
+        let mut sealed = opened.responder.seal(&plaintext, &mut OsRng).unwrap();
+        if matches!(instead, Instead::OtherEnclave) {
+            *sealed.last_mut().unwrap() ^= 1;
+        }
+        serde_json::to_vec(&SealedAnswer { sealed: Base64Url(sealed) }).unwrap()
+    }
+
+    fn handle(&mut self, path: &str, payload: &[u8], instead: &Instead) -> Vec<u8> {
+        let parts: Vec<_> = path.trim_start_matches("/v1/").split('/').collect();
+        match parts[..] {
+            ["wallets"] => self.create(read(payload), instead),
+            ["wallets", id, verb] => write(&self.change(id.parse().unwrap(), verb, instead)),
+            ["ceremonies"] => self.start(read(payload)),
+            ["ceremonies", id, "steps"] => self.step(id.parse().unwrap(), read(payload), instead),
+            _ => panic!("{path}"),
+        }
+    }
+
+    fn freshness(nonce: &[u8; 32], keys: &EnclaveKeyPair) -> impl Fn(&Run<'_>) -> Execution {
+        let (nonce, enclave) = (*nonce, keys.public_key().clone());
+        move |run| execution_id(run, Freshness { client_nonce: &nonce, enclave: &enclave })
+    }
+
+    fn create(&mut self, request: CreateWallet, instead: &Instead) -> Vec<u8> {
+        let CreateWallet { wallet, scheme, protocol, client_nonce, messages, .. } = request;
+        let execution =
+            Self::freshness(&client_nonce, &self.keys)(&Run::Keygen { wallet, scheme, protocol });
+        let scheme = crate::words::mpc_scheme(scheme);
+        let roster = Roster::new(ROSTER[1], &ROSTER).unwrap();
+        let ceremony = keygen(scheme, execution, roster, 2, &mut OsRng).unwrap();
+        let id = ceremony_id(&execution);
+        self.keygens.insert(id, (wallet, ceremony));
+        self.step(id, StepCeremony { version: 1, step: 1, messages }, instead)
+    }
+
+    fn start(&mut self, request: StartCeremony) -> Vec<u8> {
+        let StartKind::Sign { wallet, epoch, message, .. } = request.kind else { panic!() };
+        let share = &self.shares[&wallet];
+        let scheme = crate::words::scheme_of(share.scheme());
+        let message: &[u8] = &message;
+        let run = Run::Sign { wallet, scheme, protocol: Protocol::Frost, epoch, message };
+        let execution = Self::freshness(&request.client_nonce, &self.keys)(&run);
+        let sign_request: SignRequest = codec::decode(message, 1 << 20).unwrap();
+        let key = share.public_key();
+        let decoded =
+            sign_request.decode(crate::words::key_scheme(scheme), key.as_bytes()).unwrap();
+        let what = match decoded.to_sign {
+            ToSign::Eddsa(message) => SigningInput::Eddsa(message.as_bytes().to_vec()),
+            ToSign::Bip340 { message, tweak } => SigningInput::Bip340 {
+                message: message.as_bytes().to_vec(),
+                key: match tweak {
+                    TaprootTweak::None => SchnorrKey::Internal,
+                    TaprootTweak::Bip86KeyPath => SchnorrKey::Output { merkle_root: None },
+                },
+            },
+            _ => panic!("only FROST here"),
+        };
+        let roster = Roster::new(ROSTER[1], &ROSTER).unwrap();
+        let frost = sharekeep_mpc::Protocol::Frost;
+        let ceremony = sign(frost, execution, roster, share, None, &what, &mut OsRng).unwrap();
+        let id = ceremony_id(&execution);
+        self.signings.insert(id, ceremony);
+        let step = StepCeremony { version: 1, step: 1, messages: request.messages };
+        self.step(id, step, &Instead::Nothing)
+    }
+
+    fn step(&mut self, id: CeremonyId, step: StepCeremony, instead: &Instead) -> Vec<u8> {
+        let incoming = step.messages.iter().map(|m| codec::decode(m, 1 << 20).unwrap()).collect();
+        let (said, result) = if let Some((wallet, ceremony)) = self.keygens.get_mut(&id) {
+            let (said, wallet) = (ceremony.step(incoming).unwrap(), *wallet);
+            let share = ceremony.take_output();
+            (said, share.map(|share| self.made(wallet, share, instead)))
+        } else {
+            let ceremony = self.signings.get_mut(&id).unwrap();
+            let said = ceremony.step(incoming).unwrap();
+            (said, ceremony.take_output().map(|_| CeremonyResult::Signed))
+        };
+        let other = matches!(instead, Instead::OtherCeremony);
+        write(&CeremonyAnswer {
+            ceremony: if other { CeremonyId::new([9; 16]) } else { id },
+            step: step.step,
+            messages: said.iter().map(|m| ByteBuf::from(codec::encode(m))).collect(),
+            state: match result {
+                Some(_) => CeremonyState::Complete,
+                None => CeremonyState::Running,
+            },
+            result,
+        })
+    }
+
+    fn made(&mut self, wallet: WalletId, share: KeyShare, instead: &Instead) -> CeremonyResult {
+        let mut public_key = share.public_key().as_bytes().to_vec();
+        if matches!(instead, Instead::OtherPublicKey) {
+            public_key[5] ^= 1;
+        }
+        self.shares.insert(wallet, share);
+        let receipt = self.receipt(wallet, Status::Pending);
+        CeremonyResult::Wallet { public_key, receipt }
+    }
+
+    fn change(&mut self, wallet: WalletId, verb: &str, instead: &Instead) -> WalletChanged {
+        let (status, receipt) = match verb {
+            "activate" => (WalletStatus::ActiveUnbacked, Status::ActiveUnbacked),
+            _ => (WalletStatus::Archived, Status::Archived),
+        };
+        if matches!(instead, Instead::OldReceipt) {
+            self.versions.insert(wallet, 0);
+        }
+        WalletChanged { status, receipt: self.receipt(wallet, receipt) }
+    }
+
+    fn receipt(&mut self, wallet: WalletId, status: Status) -> Vec<u8> {
+        let version = self.versions.entry(wallet).or_default();
+        *version += 1;
+        let receipt = Receipt {
+            deployment: "here".to_owned(),
+            tenant: "demo".to_owned(),
+            wallet_id: wallet.to_string(),
+            epoch: 1,
+            status,
+            audit_head: AuditHead::from_bytes([0; 32]),
+            record_version: *version,
+            issued_at_unix_s: 1,
+        };
+        receipt.sign(&self.statement).unwrap().to_bytes()
+    }
+}
+
+type Execution = sharekeep_mpc::ExecutionId;
+
+fn read<T: DeserializeOwned>(payload: &[u8]) -> T {
+    codec::decode(payload, 1 << 20).unwrap()
+}
+
+fn write<T: Serialize>(answer: &T) -> Vec<u8> {
+    codec::encode(answer)
+}

@@ -1,0 +1,74 @@
+use super::{DEVICE, place, secret, vault::Vault};
+use crate::{Error, Result};
+use ed25519_dalek::{Signer, SigningKey};
+use rand_core::{OsRng, RngCore};
+use secret::SecretBytes;
+use serde::{Deserialize, Serialize};
+use sharekeep_channel::encapsulation::PopValue;
+use sharekeep_schemas::{DeviceId, codec, sealed::DEVICE_PROOF_LABEL};
+use std::path::Path;
+use zeroize::Zeroizing;
+
+/// Largest content of a device file.
+const MAX_BYTES: usize = 1024;
+const VERSION: u8 = 1;
+
+/// This device's identity: the enclave registers it at the first sign-in and asks for it at each
+/// later one.
+pub struct Device {
+    id: DeviceId,
+    identity: SigningKey,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Content {
+    version: u8,
+    device: DeviceId,
+    identity_key: SecretBytes,
+}
+
+impl Device {
+    pub(super) fn generate() -> Self {
+        let mut id = [0; DeviceId::LEN];
+        OsRng.fill_bytes(&mut id);
+        let mut seed = Zeroizing::new([0; 32]);
+        OsRng.fill_bytes(&mut *seed);
+        Self { id: DeviceId::new(id), identity: SigningKey::from_bytes(&seed) }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> DeviceId {
+        self.id
+    }
+
+    pub(crate) fn identity_key(&self) -> [u8; 32] {
+        self.identity.verifying_key().to_bytes()
+    }
+
+    /// Proves the identity within one sealed request.
+    pub(crate) fn prove(&self, pop: &PopValue) -> Vec<u8> {
+        self.identity.sign(&[DEVICE_PROOF_LABEL, pop.as_bytes()].concat()).to_bytes().to_vec()
+    }
+
+    pub(super) fn store(&self, vault: &Vault, directory: &Path) -> Result<()> {
+        let identity_key = SecretBytes(Zeroizing::new(self.identity.to_bytes().to_vec()));
+        let content = Content { version: VERSION, device: self.id, identity_key };
+        vault.write(&place(directory, DEVICE), &secret::encode(&content))
+    }
+
+    pub(super) fn load(vault: &Vault, directory: &Path) -> Result<Self> {
+        let path = place(directory, DEVICE);
+        let bytes = vault.read(&path)?.ok_or_else(|| Error::NotSetUp(directory.to_owned()))?;
+        let content: Content =
+            codec::decode(&bytes, MAX_BYTES).map_err(|_| Error::Damaged(path.clone()))?;
+        let key = Zeroizing::new(
+            <[u8; 32]>::try_from(&content.identity_key.0[..])
+                .map_err(|_| Error::Damaged(path.clone()))?,
+        );
+        if content.version != VERSION {
+            return Err(Error::Damaged(path));
+        }
+        Ok(Self { id: content.device, identity: SigningKey::from_bytes(&key) })
+    }
+}

@@ -1,0 +1,301 @@
+//! What this device keeps: settings in the open, everything else in age files that a passphrase
+//! opens. Every write is whole or not there, and one process works here at a time.
+//!
+//! ```text
+//! <home>/            0700
+//!   settings.json    where the service is, what is trusted (public)
+//!   enclave.json     the enclave last attested, the deployment's pinned keys (public)
+//!   lock             held while a command runs
+//!   key.age          this device's file key, under the passphrase (scrypt)
+//!   device.age       device id and identity key
+//!   session.age      session key
+//!   wallets/<id>.age        one wallet share each, with its last receipt
+//!   preparations/<scope>.age
+//! ```
+
+mod device;
+mod durable;
+mod pins;
+mod preparation;
+mod secret;
+mod session;
+mod vault;
+mod wallet;
+
+pub use device::Device;
+pub use pins::{AttestedImage, Pins};
+pub use preparation::HeldPreparation;
+pub use session::Session;
+pub use vault::Passphrase;
+pub use wallet::HeldWallet;
+
+use crate::{Error, Result, Settings};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use vault::Vault;
+
+/// Names the directory, if it is not given otherwise.
+pub const HOME_VARIABLE: &str = "SHAREKEEP_HOME";
+/// How long a command waits for another one to finish.
+const LOCK_PATIENCE: Duration = Duration::from_secs(10);
+/// Largest public file.
+const MAX_PUBLIC_FILE_BYTES: usize = 1024 * 1024;
+
+/// A device's directory, closed: only what is public can be read.
+pub struct Home {
+    directory: PathBuf,
+    settings: Settings,
+}
+
+/// A device's directory, opened with the passphrase. Nobody else can open it meanwhile.
+pub struct OpenHome {
+    directory: PathBuf,
+    settings: Settings,
+    vault: Vault,
+    device: Device,
+    /// Released when dropped.
+    _lock: File,
+}
+
+impl Home {
+    /// Where a user's directory is when nothing else is said: `SHAREKEEP_HOME`, or `sharekeep`
+    /// under `XDG_DATA_HOME` or `~/.local/share`.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if the environment names none of these.
+    pub fn default_directory() -> Result<PathBuf> {
+        let from = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+        from(HOME_VARIABLE)
+            .or_else(|| from("XDG_DATA_HOME").map(|d| d.join("sharekeep")))
+            .or_else(|| from("HOME").map(|d| d.join(".local/share/sharekeep")))
+            .ok_or_else(|| Error::Usage(format!("no home directory: set {HOME_VARIABLE}")))
+    }
+
+    /// Sets up a new directory with a new device identity.
+    ///
+    /// # Errors
+    /// [`Error::SetUpAlready`] if there is one; nothing is changed then.
+    pub fn create(
+        directory: &Path,
+        settings: Settings,
+        passphrase: &Passphrase,
+    ) -> Result<OpenHome> {
+        durable::make_directory(directory)?;
+        let lock = lock(directory)?;
+        // The settings are written last: with them, set-up is complete.
+        if place(directory, SETTINGS).exists() {
+            return Err(Error::SetUpAlready(directory.to_owned()));
+        }
+        for folder in [WALLETS, PREPARATIONS] {
+            durable::make_directory(&directory.join(folder))?;
+        }
+        let vault = Vault::create(&place(directory, KEY), passphrase)?;
+        let device = Device::generate();
+        device.store(&vault, directory)?;
+        write_settings(directory, &settings)?;
+        Ok(OpenHome { directory: directory.to_owned(), settings, vault, device, _lock: lock })
+    }
+
+    /// Opens a directory's public part.
+    ///
+    /// # Errors
+    /// [`Error::NotSetUp`] or [`Error::Damaged`].
+    pub fn open(directory: &Path) -> Result<Self> {
+        let path = place(directory, SETTINGS);
+        let bytes = durable::read(&path, MAX_PUBLIC_FILE_BYTES)?
+            .ok_or_else(|| Error::NotSetUp(directory.to_owned()))?;
+        let settings: Settings =
+            serde_json::from_slice(&bytes).map_err(|_| Error::Damaged(path.clone()))?;
+        settings.check().map_err(|_| Error::Damaged(path))?;
+        Ok(Self { directory: directory.to_owned(), settings })
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The enclave last attested and the deployment's pinned keys.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] or [`Error::File`].
+    pub fn pins(&self) -> Result<Option<Pins>> {
+        Pins::load(&self.directory)
+    }
+
+    /// Keeps them.
+    ///
+    /// # Errors
+    /// [`Error::InUse`] or [`Error::File`].
+    pub fn store_pins(&self, pins: &Pins) -> Result<()> {
+        let _lock = lock(&self.directory)?;
+        pins.store(&self.directory)
+    }
+
+    /// Replaces the settings; keys and wallets stay. A new address, tenant or root means another
+    /// deployment, whose keys are then pinned anew.
+    ///
+    /// # Errors
+    /// [`Error::InUse`] or [`Error::File`].
+    pub fn replace_settings(&mut self, settings: Settings) -> Result<()> {
+        let _lock = lock(&self.directory)?;
+        let old = &self.settings;
+        if (&old.url, &old.tenant, &old.root) != (&settings.url, &settings.tenant, &settings.root) {
+            durable::remove(&place(&self.directory, ENCLAVE))?;
+        } else if old.allowed_pcrs != settings.allowed_pcrs {
+            Pins::forget_image(&self.directory)?;
+        }
+        write_settings(&self.directory, &settings)?;
+        self.settings = settings;
+        Ok(())
+    }
+
+    /// Opens everything.
+    ///
+    /// # Errors
+    /// [`Error::WrongPassphrase`], [`Error::InUse`] or [`Error::Damaged`].
+    pub fn unlock(self, passphrase: &Passphrase) -> Result<OpenHome> {
+        let lock = lock(&self.directory)?;
+        for folder in [Path::new(""), Path::new(WALLETS), Path::new(PREPARATIONS)] {
+            durable::sweep(&self.directory.join(folder))?;
+        }
+        let vault = Vault::open(&place(&self.directory, KEY), passphrase)?;
+        let device = Device::load(&vault, &self.directory)?;
+        let Self { directory, settings } = self;
+        Ok(OpenHome { directory, settings, vault, device, _lock: lock })
+    }
+
+    /// What is there that others than the owner could read or change.
+    ///
+    /// # Errors
+    /// [`Error::File`] if the directory cannot be listed.
+    pub fn exposed(&self) -> Result<Vec<PathBuf>> {
+        let mut exposed = Vec::new();
+        for folder in [Path::new(""), Path::new(WALLETS), Path::new(PREPARATIONS)] {
+            let folder = self.directory.join(folder);
+            let paths = fs::read_dir(&folder)
+                .and_then(|entries| entries.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>())
+                .map_err(Error::file(&folder))?;
+            let paths: Vec<PathBuf> = paths;
+            for path in paths.into_iter().chain([folder]) {
+                let mode = fs::metadata(&path).map_err(Error::file(&path))?.permissions().mode();
+                if mode & 0o077 != 0 && !exposed.contains(&path) {
+                    exposed.push(path);
+                }
+            }
+        }
+        Ok(exposed)
+    }
+}
+
+impl OpenHome {
+    /// The directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// This device.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The enclave last attested and the deployment's pinned keys.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] or [`Error::File`].
+    pub fn pins(&self) -> Result<Option<Pins>> {
+        Pins::load(&self.directory)
+    }
+
+    /// Keeps them.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn store_pins(&self, pins: &Pins) -> Result<()> {
+        pins.store(&self.directory)
+    }
+
+    /// The session, if one was opened.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] or [`Error::File`].
+    pub fn session(&self) -> Result<Option<Session>> {
+        Session::load(&self.vault, &self.directory)
+    }
+
+    /// Keeps a session; it replaces the last one.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn store_session(&self, session: &Session) -> Result<()> {
+        session.store(&self.vault, &self.directory)
+    }
+
+    /// Erases the session key.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn forget_session(&self) -> Result<()> {
+        durable::remove(&place(&self.directory, SESSION))
+    }
+}
+
+const SETTINGS: &str = "settings.json";
+const ENCLAVE: &str = "enclave.json";
+const LOCK: &str = "lock";
+const KEY: &str = "key.age";
+const DEVICE: &str = "device.age";
+const SESSION: &str = "session.age";
+const WALLETS: &str = "wallets";
+const PREPARATIONS: &str = "preparations";
+
+fn place(directory: &Path, name: &str) -> PathBuf {
+    directory.join(name)
+}
+
+fn write_settings(directory: &Path, settings: &Settings) -> Result<()> {
+    let text = serde_json::to_vec_pretty(settings)
+        .map_err(|_| Error::Damaged(place(directory, SETTINGS)))?;
+    durable::write(&place(directory, SETTINGS), &text)
+}
+
+/// Takes the lock, which the system releases when the file is closed, also after a crash.
+fn lock(directory: &Path) -> Result<File> {
+    let path = place(directory, LOCK);
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(durable::FILE_MODE)
+        .open(&path)
+        .map_err(|e| match e.kind() {
+            std::io::ErrorKind::NotFound => Error::NotSetUp(directory.to_owned()),
+            _ => Error::file(&path)(e),
+        })?;
+    let began = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if began.elapsed() < LOCK_PATIENCE => {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            Err(TryLockError::WouldBlock) => return Err(Error::InUse(directory.to_owned())),
+            Err(TryLockError::Error(e)) => return Err(Error::file(&path)(e)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

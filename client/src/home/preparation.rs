@@ -1,0 +1,95 @@
+use super::{OpenHome, PREPARATIONS, durable, secret};
+use crate::{Error, Result};
+use secret::SecretBytes;
+use serde::{Deserialize, Serialize};
+use sharekeep_mpc::Preparation;
+use sharekeep_schemas::{PreparationId, PreparationScope, codec};
+use std::path::PathBuf;
+
+/// Largest content of a preparation file.
+const MAX_BYTES: usize = 3 * 1024 * 1024;
+const VERSION: u8 = 1;
+
+/// This device's half of a preparation.
+pub struct HeldPreparation {
+    /// Its id, which the enclave's half has too.
+    pub id: PreparationId,
+    /// What it serves.
+    pub scope: PreparationScope,
+    /// When it was made, in seconds since 1970.
+    pub created_at_unix_s: u64,
+    pub(crate) half: Preparation,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Content {
+    version: u8,
+    id: PreparationId,
+    scope: PreparationScope,
+    protocol: sharekeep_schemas::Protocol,
+    created_at_unix_s: u64,
+    half: SecretBytes,
+}
+
+impl OpenHome {
+    /// Keeps a preparation; it replaces the last one of its scope.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn store_preparation(&self, preparation: &HeldPreparation) -> Result<()> {
+        let content = Content {
+            version: VERSION,
+            id: preparation.id,
+            scope: preparation.scope,
+            protocol: crate::words::protocol_of(preparation.half.protocol()),
+            created_at_unix_s: preparation.created_at_unix_s,
+            half: SecretBytes(preparation.half.to_sealed_bytes()),
+        };
+        self.vault.write(&self.preparation_file(preparation.scope), &secret::encode(&content))
+    }
+
+    /// The preparation of a scope, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], also when the file was renamed from another scope's.
+    pub fn preparation(&self, scope: PreparationScope) -> Result<Option<HeldPreparation>> {
+        let path = self.preparation_file(scope);
+        let Some(bytes) = self.vault.read(&path)? else { return Ok(None) };
+        let damaged = || Error::Damaged(path.clone());
+        let content: Content = codec::decode(&bytes, MAX_BYTES).map_err(|_| damaged())?;
+        if content.version != VERSION || content.scope != scope {
+            return Err(damaged());
+        }
+        let protocol = crate::words::mpc_protocol(content.protocol);
+        let half =
+            Preparation::from_sealed_bytes(protocol, &content.half.0).map_err(|_| damaged())?;
+        Ok(Some(HeldPreparation {
+            id: content.id,
+            scope,
+            created_at_unix_s: content.created_at_unix_s,
+            half,
+        }))
+    }
+
+    /// Whether there is a preparation of a scope, without opening it.
+    pub fn has_preparation(&self, scope: PreparationScope) -> bool {
+        self.preparation_file(scope).exists()
+    }
+
+    /// Erases the preparation of a scope; another can always be made.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn forget_preparation(&self, scope: PreparationScope) -> Result<()> {
+        durable::remove(&self.preparation_file(scope))
+    }
+
+    fn preparation_file(&self, scope: PreparationScope) -> PathBuf {
+        let name = match scope {
+            PreparationScope::Pair(protocol) => format!("pair-{protocol}.age"),
+            PreparationScope::Wallet(wallet) => format!("wallet-{wallet}.age"),
+        };
+        self.directory.join(PREPARATIONS).join(name)
+    }
+}

@@ -1,0 +1,76 @@
+use super::{SESSION, place, secret, vault::Vault};
+use crate::{Error, Result};
+use secret::SecretBytes;
+use serde::{Deserialize, Serialize};
+use sharekeep_channel::signature::SessionSigningKey;
+use sharekeep_schemas::{SessionKeyId, TenantId, UserId, codec};
+use std::path::Path;
+
+/// Largest content of a session file.
+const MAX_BYTES: usize = 2048;
+const VERSION: u8 = 1;
+
+/// A signed-in session: the key that signs requests, and what the enclave said about it.
+pub struct Session {
+    pub(crate) key: SessionSigningKey,
+    /// The tenant it was opened with.
+    pub tenant: TenantId,
+    /// Who the enclave says the user is.
+    pub user: UserId,
+    /// When it ends unless renewed, in seconds since 1970 by the enclave's clock.
+    pub expires_at_unix_s: u64,
+    /// Whether the tenant leaves tokens unbound: a weakness that `doctor` shows.
+    pub token_unbound: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Content {
+    version: u8,
+    key: SecretBytes,
+    tenant: TenantId,
+    user: UserId,
+    expires_at_unix_s: u64,
+    token_unbound: bool,
+}
+
+impl Session {
+    /// The session's id: its key's.
+    pub fn id(&self) -> SessionKeyId {
+        SessionKeyId::new(*self.key.public_key().key_id().as_bytes())
+    }
+
+    /// Whether it is over, by this device's clock.
+    pub fn is_over(&self, now_unix_s: u64) -> bool {
+        now_unix_s >= self.expires_at_unix_s
+    }
+
+    pub(super) fn store(&self, vault: &Vault, directory: &Path) -> Result<()> {
+        let content = Content {
+            version: VERSION,
+            key: SecretBytes(self.key.to_sealing_bytes()),
+            tenant: self.tenant.clone(),
+            user: self.user,
+            expires_at_unix_s: self.expires_at_unix_s,
+            token_unbound: self.token_unbound,
+        };
+        vault.write(&place(directory, SESSION), &secret::encode(&content))
+    }
+
+    pub(super) fn load(vault: &Vault, directory: &Path) -> Result<Option<Self>> {
+        let path = place(directory, SESSION);
+        let Some(bytes) = vault.read(&path)? else { return Ok(None) };
+        let damaged = || Error::Damaged(path.clone());
+        let content: Content = codec::decode(&bytes, MAX_BYTES).map_err(|_| damaged())?;
+        if content.version != VERSION {
+            return Err(damaged());
+        }
+        Ok(Some(Self {
+            key: SessionSigningKey::from_sealing_bytes(&content.key.0).map_err(|_| damaged())?,
+            tenant: content.tenant,
+            user: content.user,
+            expires_at_unix_s: content.expires_at_unix_s,
+            token_unbound: content.token_unbound,
+        }))
+    }
+}

@@ -1,0 +1,190 @@
+use super::{OpenHome, WALLETS, durable, secret};
+use crate::{Error, Result};
+use secret::SecretBytes;
+use serde::{Deserialize, Serialize};
+use sharekeep_channel::receipt::SignedReceipt;
+use sharekeep_mpc::KeyShare;
+use sharekeep_schemas::{Protocol, Scheme, WalletId, WalletStatus, codec};
+use std::path::PathBuf;
+
+/// Largest content of a wallet file: the share (under 9 kB), a receipt and a name.
+const MAX_BYTES: usize = 32 * 1024;
+/// Longest name of a wallet, in bytes.
+const MAX_NAME_BYTES: usize = 64;
+const VERSION: u8 = 1;
+const EXTENSION: &str = "age";
+
+/// A wallet as this device holds it: its share of the key, and the last receipt seen.
+pub struct HeldWallet {
+    /// Its id.
+    pub id: WalletId,
+    /// What the user calls it; only this device knows.
+    pub name: Option<String>,
+    /// How its parties sign.
+    pub protocol: Protocol,
+    /// Generation of the share.
+    pub epoch: u64,
+    /// Where it stands, by the last receipt.
+    pub status: WalletStatus,
+    /// When it was made, in seconds since 1970.
+    pub created_at_unix_s: u64,
+    /// The enclave's last word on it, verified.
+    pub receipt: SignedReceipt,
+    pub(crate) share: KeyShare,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Content {
+    version: u8,
+    wallet: WalletId,
+    name: Option<String>,
+    protocol: Protocol,
+    epoch: u64,
+    status: WalletStatus,
+    created_at_unix_s: u64,
+    #[serde(with = "serde_bytes")]
+    receipt: Vec<u8>,
+    share: SecretBytes,
+}
+
+impl HeldWallet {
+    /// What its signatures are.
+    pub fn scheme(&self) -> Scheme {
+        crate::words::scheme_of(self.share.scheme())
+    }
+
+    /// Its public key, from this device's own share: SEC1 compressed (33 bytes) or Ed25519 (32).
+    pub fn public_key(&self) -> Vec<u8> {
+        self.share.public_key().as_bytes().to_vec()
+    }
+
+    /// Its share of the key: for the device's side of a ceremony.
+    pub fn share(&self) -> &KeyShare {
+        &self.share
+    }
+
+    fn from_content(content: Content) -> Option<Self> {
+        Some(Self {
+            id: content.wallet,
+            name: content.name,
+            protocol: content.protocol,
+            epoch: content.epoch,
+            status: content.status,
+            created_at_unix_s: content.created_at_unix_s,
+            receipt: SignedReceipt::from_bytes(&content.receipt).ok()?,
+            share: KeyShare::from_sealed_bytes(&content.share.0).ok()?,
+        })
+    }
+}
+
+impl OpenHome {
+    /// Keeps a wallet: when this returns, the share survives a crash.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn store_wallet(&self, wallet: &HeldWallet) -> Result<()> {
+        let content = Content {
+            version: VERSION,
+            wallet: wallet.id,
+            name: wallet.name.clone(),
+            protocol: wallet.protocol,
+            epoch: wallet.epoch,
+            status: wallet.status,
+            created_at_unix_s: wallet.created_at_unix_s,
+            receipt: wallet.receipt.to_bytes(),
+            share: SecretBytes(wallet.share.to_sealed_bytes()),
+        };
+        self.vault.write(&self.wallet_file(wallet.id), &secret::encode(&content))
+    }
+
+    /// One wallet, if this device holds it.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], also when the file was renamed from another wallet's.
+    pub fn wallet(&self, id: WalletId) -> Result<Option<HeldWallet>> {
+        let path = self.wallet_file(id);
+        let Some(bytes) = self.vault.read(&path)? else { return Ok(None) };
+        let content: Content =
+            codec::decode(&bytes, MAX_BYTES).map_err(|_| Error::Damaged(path.clone()))?;
+        if content.version != VERSION || content.wallet != id {
+            return Err(Error::Damaged(path));
+        }
+        HeldWallet::from_content(content).map(Some).ok_or(Error::Damaged(path))
+    }
+
+    /// All wallets of this device, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] or [`Error::File`].
+    pub fn wallets(&self) -> Result<Vec<HeldWallet>> {
+        let folder = self.directory.join(WALLETS);
+        let mut wallets = Vec::new();
+        for entry in std::fs::read_dir(&folder).map_err(Error::file(&folder))? {
+            let path = entry.map_err(Error::file(&folder))?.path();
+            let id = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
+            let Some(id) = id.filter(|_| path.extension().is_some_and(|e| e == EXTENSION)) else {
+                continue;
+            };
+            wallets.extend(self.wallet(id)?);
+        }
+        wallets.sort_by_key(|w: &HeldWallet| (w.created_at_unix_s, w.id));
+        Ok(wallets)
+    }
+
+    /// The wallet that a user means by an id or a name.
+    ///
+    /// # Errors
+    /// [`Error::NoWallet`] or [`Error::AmbiguousWallet`].
+    pub fn find_wallet(&self, id_or_name: &str) -> Result<HeldWallet> {
+        let by_id = id_or_name.parse().ok().map(|id| self.wallet(id)).transpose()?.flatten();
+        if let Some(wallet) = by_id {
+            return Ok(wallet);
+        }
+        let mut named: Vec<_> = self.wallets()?;
+        named.retain(|w| w.name.as_deref() == Some(id_or_name));
+        match named.len() {
+            0 => Err(Error::NoWallet(id_or_name.to_owned())),
+            1 => Ok(named.remove(0)),
+            _ => Err(Error::AmbiguousWallet(id_or_name.to_owned())),
+        }
+    }
+
+    /// Checks a name before a wallet is made for it.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if it is empty, too long, unprintable or taken, or reads like an id.
+    pub fn check_new_name(&self, name: &str) -> Result<()> {
+        let printable = name.len() <= MAX_NAME_BYTES && !name.chars().any(char::is_control);
+        if name.is_empty() || !printable {
+            return Err(Error::Usage(format!("a name has 1 to {MAX_NAME_BYTES} printable bytes")));
+        }
+        if name.parse::<WalletId>().is_ok() {
+            return Err(Error::Usage("a name must not read like a wallet id".to_owned()));
+        }
+        match self.find_wallet(name) {
+            Err(Error::NoWallet(_)) => Ok(()),
+            Ok(_) | Err(Error::AmbiguousWallet(_)) => {
+                Err(Error::Usage(format!("there is a wallet called {name:?} already")))
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Erases this device's share of a wallet. For wallets that were never activated: any other
+    /// share is gone for good with it.
+    ///
+    /// # Errors
+    /// [`Error::WalletStatus`] if the wallet is not pending.
+    pub fn forget_pending_wallet(&self, wallet: &HeldWallet) -> Result<()> {
+        if wallet.status != WalletStatus::Pending {
+            let hint = "only a half-made wallet can be forgotten";
+            return Err(Error::WalletStatus { status: wallet.status, hint });
+        }
+        durable::remove(&self.wallet_file(wallet.id))
+    }
+
+    fn wallet_file(&self, id: WalletId) -> PathBuf {
+        self.directory.join(WALLETS).join(format!("{id}.{EXTENSION}"))
+    }
+}

@@ -1,0 +1,239 @@
+//! The SDK against a service that does what a script says.
+
+use crate::fake_service::{FakeService, Instead, session};
+use crate::home::HeldWallet;
+use crate::{Error, ErrorKind, NewWallet, SignedIn, Silent};
+use sharekeep_channel::receipt::StatementKey;
+use sharekeep_messages::{SignRequest, SignatureParts};
+use sharekeep_schemas::{ProblemCode, Protocol, Scheme, WalletStatus};
+use std::collections::BTreeSet;
+
+fn frost(scheme: Scheme) -> NewWallet {
+    NewWallet { scheme, protocol: Protocol::Frost, name: Some("mine".to_owned()) }
+}
+
+fn raw() -> SignRequest {
+    SignRequest::Raw { bytes: b"hello".to_vec().into() }
+}
+
+/// A service, a home and a session, with a user put together of them.
+macro_rules! user {
+    ($service:ident, $home:ident, $user:ident) => {
+        let $service = FakeService::start().await;
+        let directory = tempfile::tempdir().unwrap();
+        let $home = $service.home(directory.path());
+        let (client, session) = ($service.client(), session());
+        let $user = SignedIn::new(&client, &$home, &session, &Silent);
+    };
+}
+
+async fn wallet(user: &SignedIn<'_>) -> HeldWallet {
+    user.create_wallet(&frost(Scheme::EddsaEd25519)).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_wallet_is_made_kept_and_signs() {
+    user!(service, home, user);
+    for scheme in [Scheme::EddsaEd25519, Scheme::SchnorrBip340] {
+        let new = NewWallet { name: None, ..frost(scheme) };
+        let made = user.create_wallet(&new).await.unwrap();
+        assert_eq!(made.status, WalletStatus::ActiveUnbacked);
+        let kept = home.wallet(made.id).unwrap().unwrap();
+        assert_eq!(kept.public_key(), made.public_key());
+        // `sign` verifies what it returns against key and message.
+        let signed = user.sign(&kept, &raw()).await.unwrap();
+        assert!(!matches!(signed.signature, SignatureParts::Ecdsa { .. }));
+    }
+    // FROST signs in one round trip, key generation takes two, activation one.
+    assert_eq!(service.seen().len(), 2 * (2 + 1 + 1));
+}
+
+#[tokio::test]
+async fn a_retry_is_the_identical_body_under_a_fresh_signature() {
+    user!(service, home, user);
+    let _ = &home;
+    service.script([
+        Instead::Hangup,
+        Instead::Problem(ProblemCode::Overloaded, Some(0)),
+        Instead::Gateway(502),
+        Instead::Problem(ProblemCode::IdempotencyInFlight, None),
+        Instead::Lost,
+    ]);
+    wallet(&user).await;
+    let first: Vec<_> =
+        service.seen().into_iter().filter(|seen| seen.path == "/v1/wallets").collect();
+    assert_eq!(first.len(), 6);
+    assert!(first.iter().all(|s| s.body == first[0].body));
+    assert!(first.iter().all(|s| s.idempotency_key == first[0].idempotency_key));
+    let signatures: BTreeSet<_> = first.iter().map(|s| &s.signature_input).collect();
+    assert_eq!(signatures.len(), first.len());
+}
+
+#[tokio::test]
+async fn a_final_problem_is_not_repeated() {
+    user!(service, home, user);
+    let _ = &home;
+    service.script([Instead::Problem(ProblemCode::ScopeInsufficient, Some(0))]);
+    let error = user.create_wallet(&frost(Scheme::EddsaEd25519)).await.err().unwrap();
+    assert_eq!(error.code(), Some(ProblemCode::ScopeInsufficient));
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert_eq!(service.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_wait_beyond_the_patience_is_reported_at_once() {
+    user!(service, home, user);
+    let _ = &home;
+    service.script([Instead::Problem(ProblemCode::RateLimited, Some(3600))]);
+    let error = user.create_wallet(&frost(Scheme::EddsaEd25519)).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert_eq!(service.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_that_the_enclave_did_not_seal_is_refused() {
+    user!(service, home, user);
+    service.script([Instead::OtherEnclave]);
+    let error = user.create_wallet(&frost(Scheme::EddsaEd25519)).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Trust);
+    assert!(home.wallets().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn garbage_and_oversized_answers_are_refused() {
+    user!(service, home, user);
+    let _ = &home;
+    for body in [b"{}".to_vec(), b"\xff\xfe".to_vec(), vec![b' '; 2_000_000]] {
+        service.script([Instead::Body(body)]);
+        let error = user.create_wallet(&frost(Scheme::EddsaEd25519)).await.err().unwrap();
+        assert!(matches!(error, Error::Answer(_)), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_public_key_that_is_not_ours_makes_no_wallet() {
+    user!(service, home, user);
+    service.script([Instead::Nothing, Instead::OtherPublicKey]);
+    let error = user.create_wallet(&frost(Scheme::EddsaEd25519)).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Protocol);
+    assert!(home.wallets().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_ceremony_that_the_enclave_names_otherwise_is_left() {
+    user!(service, home, user);
+    let _ = &home;
+    service.script([Instead::OtherCeremony]);
+    let error = user.create_wallet(&frost(Scheme::EddsaEd25519)).await.err().unwrap();
+    assert!(matches!(error, Error::Disagreement(_)), "{error}");
+}
+
+#[tokio::test]
+async fn a_wallet_that_was_not_activated_is_pending_and_can_be_taken_on() {
+    user!(service, home, user);
+    let refused = Instead::Problem(ProblemCode::Internal, Some(3600));
+    service.script([Instead::Nothing, Instead::Nothing, refused]);
+    assert!(user.create_wallet(&frost(Scheme::EddsaEd25519)).await.is_err());
+
+    let mut pending = home.find_wallet("mine").unwrap();
+    assert_eq!(pending.status, WalletStatus::Pending);
+    let error = user.sign(&pending, &raw()).await.err().unwrap();
+    assert!(matches!(error, Error::WalletStatus { .. }));
+
+    user.activate_wallet(&mut pending).await.unwrap();
+    assert_eq!(home.find_wallet("mine").unwrap().status, WalletStatus::ActiveUnbacked);
+    user.sign(&pending, &raw()).await.unwrap();
+}
+
+#[tokio::test]
+async fn only_a_half_made_wallet_can_be_forgotten() {
+    user!(service, home, user);
+    let made = wallet(&user).await;
+    let error = user.forget_wallet(home.wallet(made.id).unwrap().unwrap()).await.err().unwrap();
+    assert!(matches!(error, Error::WalletStatus { .. }));
+    assert_eq!(home.wallets().unwrap().len(), 1);
+
+    let refused = Instead::Problem(ProblemCode::Internal, Some(3600));
+    service.script([Instead::Nothing, Instead::Nothing, refused]);
+    let other = NewWallet { name: Some("other".to_owned()), ..frost(Scheme::EddsaEd25519) };
+    assert!(user.create_wallet(&other).await.is_err());
+    user.forget_wallet(home.find_wallet("other").unwrap()).await.unwrap();
+    assert!(matches!(home.find_wallet("other"), Err(Error::NoWallet(_))));
+}
+
+#[tokio::test]
+async fn a_rolled_back_receipt_changes_nothing() {
+    user!(service, home, user);
+    let mut made = wallet(&user).await;
+    service.script([Instead::OldReceipt]);
+    let error = user.archive_wallet(&mut made).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Trust);
+    assert_eq!(home.wallet(made.id).unwrap().unwrap().status, WalletStatus::ActiveUnbacked);
+}
+
+#[tokio::test]
+async fn an_archived_wallet_signs_no_more() {
+    user!(service, home, user);
+    let _ = &service;
+    let mut made = wallet(&user).await;
+    user.archive_wallet(&mut made).await.unwrap();
+    let kept = home.wallet(made.id).unwrap().unwrap();
+    assert!(matches!(user.sign(&kept, &raw()).await, Err(Error::WalletStatus { .. })));
+}
+
+#[tokio::test]
+async fn an_unattested_new_enclave_is_not_talked_to() {
+    user!(service, home, user);
+    let _ = &home;
+    // A function can claim that the enclave's key has changed; it cannot attest another one.
+    service.script([
+        Instead::Problem(ProblemCode::EnclaveKeyUnknown, None),
+        Instead::Body(
+            br#"{"enclave_key":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","document":"AAAA"}"#
+                .to_vec(),
+        ),
+    ]);
+    let error = user.create_wallet(&frost(Scheme::EddsaEd25519)).await.err().unwrap();
+    assert!(matches!(error, Error::Attestation(_)), "{error}");
+    assert_eq!(service.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn another_statement_key_is_not_believed() {
+    user!(service, home, user);
+    let _ = &service;
+    let other = StatementKey::generate(&mut rand_core::OsRng).public_key();
+    let mut pins = service.client().pins().unwrap();
+    pins.statement_key = other;
+    let client = service.client();
+    client.set_pins(pins);
+    let session = session();
+    let user_of_other = SignedIn::new(&client, &home, &session, &Silent);
+    let error = user_of_other.create_wallet(&frost(Scheme::EddsaEd25519)).await.err().unwrap();
+    assert!(matches!(error, Error::Receipt(_)), "{error}");
+    let _ = user;
+}
+
+#[tokio::test]
+async fn names_are_unique_and_sane() {
+    user!(service, home, user);
+    let _ = &service;
+    let made = wallet(&user).await;
+    for name in ["mine", "", "tab\there", &"x".repeat(65), &made.id.to_string()] {
+        assert!(matches!(home.check_new_name(name), Err(Error::Usage(_))), "{name:?}");
+    }
+    assert_eq!(home.find_wallet("mine").unwrap().id, made.id);
+    assert_eq!(home.find_wallet(&made.id.to_string()).unwrap().id, made.id);
+}
+
+#[tokio::test]
+async fn a_share_moved_to_another_wallets_file_is_refused() {
+    user!(service, home, user);
+    let _ = &service;
+    let made = wallet(&user).await;
+    let other = sharekeep_schemas::WalletId::new([3; 16]);
+    let folder = home.directory().join("wallets");
+    std::fs::rename(folder.join(format!("{}.age", made.id)), folder.join(format!("{other}.age")))
+        .unwrap();
+    assert!(matches!(home.wallet(other), Err(Error::Damaged(_))));
+}

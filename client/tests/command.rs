@@ -1,0 +1,177 @@
+//! The `sharekeep` command as a user or a script runs it.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// A directory with what `init` needs.
+struct Place {
+    directory: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let pcr = "ab".repeat(48);
+        let pcrs = format!(r#"[{{"pcr0":"{pcr}","pcr1":"{pcr}","pcr2":"{pcr}"}}]"#);
+        std::fs::write(directory.path().join("pcrs.json"), pcrs).unwrap();
+        std::fs::write(directory.path().join("passphrase"), "correct horse\n").unwrap();
+        std::fs::write(directory.path().join("wrong"), "battery staple\n").unwrap();
+        for file in ["passphrase", "wrong"] {
+            let mode = std::fs::Permissions::from_mode(0o600);
+            std::fs::set_permissions(directory.path().join(file), mode).unwrap();
+        }
+        Self { directory }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.run_with("passphrase", arguments)
+    }
+
+    fn run_with(&self, passphrase: &str, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_sharekeep"))
+            .env_clear()
+            .env("SHAREKEEP_HOME", self.path("home"))
+            .arg("--passphrase-file")
+            .arg(self.path(passphrase))
+            .args(arguments)
+            .current_dir(self.directory.path())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    }
+
+    /// Sets up for a service that is not there: nothing listens on port 1.
+    fn init(&self) -> Output {
+        let url = "http://127.0.0.1:1";
+        self.run(&["init", "--url", url, "--tenant", "demo", "--pcrs", "pcrs.json"])
+    }
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn json(output: &Output) -> serde_json::Value {
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn modes(directory: &Path, found: &mut Vec<(PathBuf, u32)>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        found.push((path.clone(), std::fs::metadata(&path).unwrap().permissions().mode()));
+        if path.is_dir() {
+            modes(&path, found);
+        }
+    }
+}
+
+#[test]
+fn init_makes_files_for_the_owner_only() {
+    let place = Place::new();
+    let output = place.init();
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let mut found = vec![];
+    modes(&place.path("home"), &mut found);
+    assert!(found.len() >= 5);
+    for (path, mode) in found {
+        assert_eq!(mode & 0o077, 0, "{}", path.display());
+    }
+}
+
+#[test]
+fn a_second_init_is_refused_and_an_update_is_not() {
+    let place = Place::new();
+    place.init();
+    assert_eq!(code(&place.init()), 6);
+    let update =
+        ["init", "--update", "--url", "https://a.example", "--tenant", "b", "--pcrs", "pcrs.json"];
+    assert_eq!(code(&place.run(&update)), 0);
+}
+
+#[test]
+fn a_wrong_passphrase_ends_with_code_6() {
+    let place = Place::new();
+    place.init();
+    let output = place.run_with("wrong", &["wallet", "list", "--offline"]);
+    assert_eq!(code(&output), 6);
+    assert!(stderr(&output).contains("passphrase"));
+}
+
+#[test]
+fn a_device_that_is_not_set_up_ends_with_code_6() {
+    assert_eq!(code(&Place::new().run(&["wallet", "list"])), 6);
+}
+
+#[test]
+fn wrong_use_ends_with_code_2() {
+    let place = Place::new();
+    assert_eq!(code(&place.run(&["fly"])), 2);
+    let remote = ["init", "--url", "http://a.example", "--tenant", "b", "--pcrs", "pcrs.json"];
+    assert_eq!(code(&place.run(&remote)), 2);
+    place.init();
+    assert_eq!(code(&place.run(&["login"])), 5, "the enclave is asked before the token");
+    assert_eq!(code(&place.run(&["wallet", "show", "nothing"])), 2);
+    assert_eq!(code(&place.run(&["sign", "w", "ethereum-transaction", "not hex"])), 2);
+}
+
+#[test]
+fn a_service_that_is_not_there_ends_with_code_5() {
+    let place = Place::new();
+    place.init();
+    // It is tried again for a while before that.
+    assert_eq!(code(&place.run(&["verify-enclave"])), 5);
+}
+
+#[test]
+fn a_command_without_a_session_ends_with_code_8() {
+    let place = Place::new();
+    place.init();
+    assert_eq!(code(&place.run(&["session", "list"])), 8);
+}
+
+#[test]
+fn doctor_finds_files_that_others_can_read() {
+    let place = Place::new();
+    place.init();
+    let key = place.path("home/key.age");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let output = place.run(&["doctor", "--json"]);
+    assert_eq!(code(&output), 1);
+    let checks = json(&output)["checks"].to_string();
+    assert!(checks.contains("key.age"), "{checks}");
+}
+
+#[test]
+fn json_is_one_object_also_for_failures() {
+    let place = Place::new();
+    place.init();
+    let good = place.run(&["wallet", "list", "--offline", "--json"]);
+    assert_eq!(json(&good)["wallets"], serde_json::json!([]));
+    let bad = place.run(&["session", "list", "--json"]);
+    assert_eq!(json(&bad)["error"]["kind"], "not-signed-in");
+    assert_eq!(json(&bad)["error"]["exit_code"], code(&bad));
+}
+
+#[test]
+fn without_a_terminal_nothing_is_asked() {
+    let place = Place::new();
+    place.init();
+    let output = Command::new(env!("CARGO_BIN_EXE_sharekeep"))
+        .env_clear()
+        .args(["wallet", "list", "--offline", "--home"])
+        .arg(place.path("home"))
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), 2);
+    assert!(stderr(&output).contains("--passphrase-file"));
+}
