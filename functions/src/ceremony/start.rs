@@ -1,0 +1,24 @@
+use crate::error::Result;
+use crate::exchange::forward;
+use crate::gate::SealedPost;
+use crate::openapi::{PostHeaders, Problems};
+use crate::state::State;
+use axum::extract::State as Use;
+use axum::response::Response;
+use sharekeep_schemas::http::{SealedAnswer, SealedRequest};
+
+/// Start a ceremony
+///
+/// A preparation or a signature. What it is for, and the message to sign, are inside `sealed`.
+#[utoipa::path(
+    post, path = "/v1/ceremonies", tag = "ceremonies",
+    params(PostHeaders),
+    request_body = SealedRequest,
+    responses((status = 200, body = SealedAnswer), Problems),
+)]
+pub(crate) async fn start(
+    Use(state): Use<State>,
+    SealedPost(post): SealedPost,
+) -> Result<Response> {
+    forward(state, post, vec![]).await
+}

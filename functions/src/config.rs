@@ -1,0 +1,85 @@
+use crate::error::{Error, Result};
+use http::HeaderValue;
+use std::time::Duration;
+
+/// What a deployment can set. Everything a decision of weight hangs on is in the tenant documents
+/// and in the enclave instead.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Origins of web pages that may call, for CORS. Browsers enforce it, attackers do not: it
+    /// protects nothing that the signatures do not.
+    pub cors_origins: Vec<HeaderValue>,
+    /// PCR0, 1 and 2 that a ready enclave shows; empty when only debug enclaves (all zero) are to
+    /// be called unready. Clients check the attestation document instead.
+    pub expected_pcrs: Vec<Vec<u8>>,
+    /// Requests a minute, per caller's address, that nobody has signed for a known session:
+    /// attestations and openings of sessions.
+    pub unsigned_per_minute_per_address: u32,
+    /// Openings of sessions a minute, per tenant.
+    pub openings_per_minute_per_tenant: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            cors_origins: Vec::new(),
+            expected_pcrs: Vec::new(),
+            unsigned_per_minute_per_address: 120,
+            openings_per_minute_per_tenant: 6_000,
+        }
+    }
+}
+
+impl Config {
+    /// Reads `SHAREKEEP_CORS_ORIGINS` and `SHAREKEEP_EXPECTED_PCRS` (hex), both separated by
+    /// commas. What is not set keeps its default.
+    pub fn from_environment() -> Result<Self> {
+        Self::from_values(|name| std::env::var(name).ok())
+    }
+
+    fn from_values(value: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let mut config = Self::default();
+        if let Some(origins) = value("SHAREKEEP_CORS_ORIGINS") {
+            config.cors_origins = parts(&origins)
+                .map(|origin| origin.parse().map_err(|_| Error::Setting("SHAREKEEP_CORS_ORIGINS")))
+                .collect::<Result<_>>()?;
+        }
+        if let Some(pcrs) = value("SHAREKEEP_EXPECTED_PCRS") {
+            config.expected_pcrs = parts(&pcrs)
+                .map(|pcr| hex::decode(pcr).map_err(|_| Error::Setting("SHAREKEEP_EXPECTED_PCRS")))
+                .collect::<Result<_>>()?;
+            if config.expected_pcrs.len() != 3 || config.expected_pcrs.iter().any(|p| p.len() != 48)
+            {
+                return Err(Error::Setting("SHAREKEEP_EXPECTED_PCRS"));
+            }
+        }
+        Ok(config)
+    }
+}
+
+fn parts(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim).filter(|part| !part.is_empty())
+}
+
+/// How long one call of an enclave may take. Below API Gateway's 29 s, so that the answer is still
+/// ours, and below the idempotency lease, so that nobody starts the same work meanwhile.
+pub(crate) const ENCLAVE_CALL_TIMEOUT: Duration = Duration::from_secs(25);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(name: &'static str, text: &'static str) -> Result<Config> {
+        Config::from_values(|asked| (asked == name).then(|| text.to_owned()))
+    }
+
+    #[test]
+    fn lists_are_read_and_malformed_ones_are_refused() {
+        let config =
+            with("SHAREKEEP_CORS_ORIGINS", "https://a.example, https://b.example,").unwrap();
+        assert_eq!(config.cors_origins.len(), 2);
+        assert!(with("SHAREKEEP_CORS_ORIGINS", "https://a.example\n").is_err());
+        assert!(with("SHAREKEEP_EXPECTED_PCRS", "00,11").is_err());
+        assert!(with("SHAREKEEP_EXPECTED_PCRS", "zz,zz,zz").is_err());
+    }
+}

@@ -1,0 +1,168 @@
+//! Calls an enclave: CBOR over HTTP, on a Unix socket or an address (a proxy to vsock). The enclave
+//! is trusted to be right about its own records, not to be well: every answer is capped and every
+//! call has a time-out.
+
+mod directory;
+mod unix;
+
+pub use directory::{EnclaveDirectory, Found, OneEnclave};
+
+use crate::config::ENCLAVE_CALL_TIMEOUT;
+use crate::error::{Error, Result};
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
+use serde::de::DeserializeOwned;
+use sharekeep_schemas::codec;
+use sharekeep_schemas::enclave::{CALL_PATH, Call, EnclaveHealth, HEALTH_PATH, Reply};
+use sharekeep_schemas::limits::MAX_ENCLAVE_CALL_BYTES;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long an enclave may take to say how it is.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
+/// Largest health answer.
+const MAX_HEALTH_BYTES: usize = 4_096;
+/// Connections kept open to one enclave; more are made while it is busy.
+const MAX_IDLE_CONNECTIONS: usize = 32;
+/// When an overloaded enclave does not say when to come back.
+const DEFAULT_RETRY_AFTER_S: u32 = 1;
+/// Longest wait that is passed on: an enclave that is confused must not send clients away for good.
+const MAX_RETRY_AFTER_S: u32 = 600;
+
+/// Where an enclave is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum EnclaveAddress {
+    /// A Unix socket.
+    Unix(PathBuf),
+    /// `host:port`.
+    Tcp(String),
+}
+
+impl EnclaveAddress {
+    /// Reads `unix:/path` or `host:port`.
+    pub fn parse(text: &str) -> Result<Self> {
+        match text.strip_prefix("unix:") {
+            Some(path) if path.starts_with('/') => Ok(Self::Unix(path.into())),
+            None if text.parse::<http::uri::Authority>().is_ok_and(|a| a.port().is_some()) => {
+                Ok(Self::Tcp(text.to_owned()))
+            }
+            _ => Err(Error::Setting("enclave address")),
+        }
+    }
+}
+
+/// One enclave.
+pub struct EnclaveClient {
+    transport: Transport,
+    authority: String,
+}
+
+enum Transport {
+    Unix(Client<unix::UnixConnector, Full<Bytes>>),
+    Tcp(Client<HttpConnector, Full<Bytes>>),
+}
+
+impl EnclaveClient {
+    /// Does not connect yet.
+    pub fn new(address: EnclaveAddress) -> Self {
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder.pool_max_idle_per_host(MAX_IDLE_CONNECTIONS);
+        match address {
+            EnclaveAddress::Unix(path) => Self {
+                transport: Transport::Unix(builder.build(unix::UnixConnector::new(path))),
+                authority: "enclave".to_owned(),
+            },
+            EnclaveAddress::Tcp(authority) => {
+                Self { transport: Transport::Tcp(builder.build_http()), authority }
+            }
+        }
+    }
+
+    /// Calls the enclave once.
+    pub async fn call(&self, call: &Call, traceparent: Option<&str>) -> Result<Reply> {
+        let body = codec::encode(call);
+        if body.len() > MAX_ENCLAVE_CALL_BYTES {
+            return Err(Error::EnclaveBroken("more records asked for than a call can hold"));
+        }
+        let mut request = self.request(Method::POST, CALL_PATH);
+        if let Some(traceparent) = traceparent {
+            request = request.header("traceparent", traceparent);
+        }
+        let request = request.header(header::CONTENT_TYPE, "application/cbor");
+        self.send(request, body, MAX_ENCLAVE_CALL_BYTES, ENCLAVE_CALL_TIMEOUT).await
+    }
+
+    /// Asks how the enclave is.
+    pub async fn health(&self) -> Result<EnclaveHealth> {
+        let request = self.request(Method::GET, HEALTH_PATH);
+        self.send(request, Vec::new(), MAX_HEALTH_BYTES, HEALTH_TIMEOUT).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> http::request::Builder {
+        Request::builder().method(method).uri(format!("http://{}{path}", self.authority))
+    }
+
+    async fn send<T: DeserializeOwned>(
+        &self,
+        request: http::request::Builder,
+        body: Vec<u8>,
+        limit_bytes: usize,
+        timeout: Duration,
+    ) -> Result<T> {
+        let request = request
+            .body(Full::new(Bytes::from(body)))
+            .map_err(|_| Error::Internal("an enclave request cannot be built"))?;
+        let exchange = async {
+            let sent = match &self.transport {
+                Transport::Unix(client) => client.request(request).await,
+                Transport::Tcp(client) => client.request(request).await,
+            };
+            let answer = sent.map_err(|_| Error::EnclaveUnavailable("cannot be reached".into()))?;
+            let (parts, body) = answer.into_parts();
+            match parts.status {
+                StatusCode::OK => {}
+                StatusCode::SERVICE_UNAVAILABLE => {
+                    return Err(Error::EnclaveOverloaded {
+                        retry_after_s: retry_after(&parts.headers),
+                    });
+                }
+                _ => return Err(Error::EnclaveBroken("an unexpected status")),
+            }
+            let body = Limited::new(body, limit_bytes)
+                .collect()
+                .await
+                .map_err(|_| Error::EnclaveBroken("an answer cut short or too large"))?;
+            codec::decode(&body.to_bytes(), limit_bytes)
+                .map_err(|_| Error::EnclaveBroken("an answer that does not parse"))
+        };
+        tokio::time::timeout(timeout, exchange)
+            .await
+            .map_err(|_| Error::EnclaveUnavailable("no answer in time".into()))?
+    }
+}
+
+fn retry_after(headers: &http::HeaderMap) -> u32 {
+    headers
+        .get(header::RETRY_AFTER)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(DEFAULT_RETRY_AFTER_S)
+        .min(MAX_RETRY_AFTER_S)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_sockets_or_host_and_port() {
+        assert!(matches!(EnclaveAddress::parse("unix:/run/e.sock"), Ok(EnclaveAddress::Unix(_))));
+        assert!(matches!(EnclaveAddress::parse("10.0.0.7:5005"), Ok(EnclaveAddress::Tcp(_))));
+        for wrong in ["", "unix:relative", "host", "http://host:1/", "host:port"] {
+            assert!(EnclaveAddress::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! A request's way through the enclave: hand it over with the records it needs, commit what the
+//! enclave writes, and only then release its answer.
+//!
+//! The order protects an honest deployment from crashes. It is no defence against a function that
+//! breaks it: the enclave remembers what it has answered.
+
+use crate::enclave_client::EnclaveClient;
+use crate::error::{Error, Result};
+use crate::gate::{Begun, Claim, Outcome, Sealed};
+use crate::observe::TraceParent;
+use crate::state::State;
+use axum::response::{IntoResponse, Response};
+use http::header;
+use sha2::{Digest, Sha256};
+use sharekeep_schemas::enclave::{
+    Call, HttpRequest, LoadedRecord, RecordKey, RecordQuery, Reply, StoredRecord, VERSION, Write,
+};
+use sharekeep_schemas::limits::MAX_RECORDS_PER_CALL;
+use sharekeep_schemas::{ProblemCode, TenantId, codec};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Most calls of the enclave for one request. The first request after a deployment needs the most:
+/// the deployment's data key, its keys, the tenant's data key, and then records.
+const MAX_CALLS: usize = 8;
+
+/// How the enclave settled a request. Nothing of it is committed yet.
+pub(crate) enum Settled {
+    Done { body: Vec<u8>, writes: Vec<Write> },
+    Refused { refusal: Error, code: ProblemCode, detail: Option<String>, writes: Vec<Write> },
+}
+
+/// Takes a sealed POST through the enclave.
+///
+/// Runs on when the caller hangs up: what the enclave has done must be committed, and a retry gets
+/// the answer.
+pub(crate) async fn forward(
+    state: State,
+    post: Sealed,
+    guesses: Vec<RecordQuery>,
+) -> Result<Response> {
+    tokio::spawn(async move { carry_out(&state, post, guesses).await })
+        .await
+        .map_err(|_| Error::Internal("a request's task died"))?
+}
+
+async fn carry_out(state: &State, post: Sealed, guesses: Vec<RecordQuery>) -> Result<Response> {
+    let begun =
+        Claim::begin(state, &post.session, &post.idempotency_key, &post.fingerprint).await?;
+    let claim = match begun {
+        Begun::First(claim) => claim,
+        Begun::Done(body) => return Ok(json(body)),
+        Begun::Refused { code, detail } => {
+            return Err(Error::Refused {
+                code,
+                detail: detail.map(Into::into),
+                retry_after_s: None,
+            });
+        }
+        Begun::Large(committed) => return repeat(state, &post, guesses, committed).await,
+    };
+    let settled = match settle(state, &post, guesses).await {
+        Ok(settled) => settled,
+        Err(error) => {
+            claim.release(&state.store).await;
+            return Err(error);
+        }
+    };
+    match settled {
+        Settled::Done { body, writes } => {
+            let outcome = Outcome::Done { body: &body, writes_digest: digest(&writes) };
+            commit(state, claim, &writes, &outcome).await?;
+            Ok(json(body))
+        }
+        Settled::Refused { refusal, code, detail, writes } if stays(code) => {
+            let outcome = Outcome::Refused { code, detail: detail.as_deref() };
+            commit(state, claim, &writes, &outcome).await?;
+            Err(refusal)
+        }
+        Settled::Refused { refusal, writes, .. } => {
+            let committed = state.store.commit(&writes, state.clock.now_unix_s()).await;
+            claim.release(&state.store).await;
+            committed?;
+            Err(refusal)
+        }
+    }
+}
+
+/// Commits the enclave's writes together with the end of the request. If that fails, the answer is
+/// dropped: the caller gets the problem and tries again.
+async fn commit(
+    state: &State,
+    claim: Claim,
+    writes: &[Write],
+    outcome: &Outcome<'_>,
+) -> Result<()> {
+    let committed = match claim.end(&state.store, outcome) {
+        Ok(end) => state.store.commit_with(writes, Some(end), state.clock.now_unix_s()).await,
+        Err(error) => Err(error),
+    };
+    if committed.is_err() {
+        claim.release(&state.store).await;
+    }
+    committed
+}
+
+/// Fetches an answer again that was too large to store. Its writes were committed the first time:
+/// it is released if the enclave says the same again or sees that they were, and not otherwise.
+async fn repeat(
+    state: &State,
+    post: &Sealed,
+    guesses: Vec<RecordQuery>,
+    committed: [u8; 32],
+) -> Result<Response> {
+    match settle(state, post, guesses).await? {
+        Settled::Done { body, writes } if writes.is_empty() || digest(&writes) == committed => {
+            Ok(json(body))
+        }
+        Settled::Done { .. } => Err(Error::EnclaveBroken("another answer to an exact retry")),
+        Settled::Refused { refusal, .. } => Err(refusal),
+    }
+}
+
+async fn settle(state: &State, post: &Sealed, guesses: Vec<RecordQuery>) -> Result<Settled> {
+    let enclave = state.enclaves.holder_of(post.enclave_key).await?;
+    let mut queries = guesses;
+    queries.push(RecordQuery::One(RecordKey::Tenant(post.tenant.clone())));
+    queries.push(RecordQuery::DataKeysOf(post.tenant.clone()));
+    if post.user.is_some() {
+        queries.push(RecordQuery::One(RecordKey::Session(post.session)));
+    }
+    ask(state, &enclave, post.http.clone(), post.traceparent.as_ref(), queries).await
+}
+
+/// The deployment's keys: they make user ids and sign receipts and attestations.
+pub(crate) fn deployment_keys() -> [RecordQuery; 2] {
+    [RecordQuery::One(RecordKey::DeploymentKeys), RecordQuery::DataKeysOf(TenantId::deployment())]
+}
+
+/// Calls the enclave until it has settled the request.
+pub(crate) async fn ask(
+    state: &State,
+    enclave: &EnclaveClient,
+    http: HttpRequest,
+    traceparent: Option<&TraceParent>,
+    queries: Vec<RecordQuery>,
+) -> Result<Settled> {
+    let mut records = Records::default();
+    records.load(state, queries).await?;
+    let mut call = Call { version: VERSION, http, records: Vec::new() };
+    for _ in 0..MAX_CALLS {
+        call.records = records.handed_over();
+        match enclave.call(&call, traceparent.map(TraceParent::as_str)).await? {
+            Reply::Need { queries } => {
+                // Asked for again, it would be asked for for ever.
+                if queries.iter().all(|query| records.has(query)) {
+                    return Err(Error::EnclaveBroken("it needs what it was given"));
+                }
+                records.load(state, queries).await?;
+            }
+            Reply::Provision { writes, queries } => {
+                match state.store.commit(&writes, state.clock.now_unix_s()).await {
+                    // Another call was faster: its keys are in the store and count.
+                    Ok(()) | Err(Error::Conflict) => {}
+                    Err(error) => return Err(error),
+                }
+                records.load(state, queries).await?;
+            }
+            Reply::Done { body, writes } => {
+                return Ok(Settled::Done { body: body.into_vec(), writes });
+            }
+            Reply::Refused { code, detail, retry_after_s, writes } => {
+                let refusal =
+                    Error::Refused { code, detail: detail.clone().map(Into::into), retry_after_s };
+                return Ok(Settled::Refused { refusal, code, detail, writes });
+            }
+        }
+    }
+    Err(Error::EnclaveBroken("it never settles the request"))
+}
+
+/// The records of one request.
+#[derive(Default)]
+struct Records(BTreeMap<RecordQuery, Vec<StoredRecord>>);
+
+impl Records {
+    fn has(&self, query: &RecordQuery) -> bool {
+        self.0.contains_key(query)
+    }
+
+    /// Loads these, also where they were loaded before: they may have changed.
+    async fn load(&mut self, state: &State, queries: Vec<RecordQuery>) -> Result<()> {
+        let queries: Vec<_> = queries.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+        let more = queries.iter().filter(|query| !self.has(query)).count();
+        if self.0.len() + more > MAX_RECORDS_PER_CALL {
+            return Err(Error::EnclaveBroken("it needs too many records"));
+        }
+        for LoadedRecord { query, found } in
+            state.store.load_all(&queries, state.clock.now_unix_s()).await?
+        {
+            self.0.insert(query, found);
+        }
+        Ok(())
+    }
+
+    fn handed_over(&self) -> Vec<LoadedRecord> {
+        self.0
+            .iter()
+            .map(|(query, found)| LoadedRecord { query: query.clone(), found: found.clone() })
+            .collect()
+    }
+}
+
+/// Whether an exact retry would be refused for the same reason, so that the problem is its answer.
+/// Signatures are made anew for each retry, and a session may have been renewed meanwhile: these
+/// refusals are of one HTTP request, not of the sealed body.
+fn stays(code: ProblemCode) -> bool {
+    !code.retryable()
+        && !matches!(
+            code,
+            ProblemCode::SignatureMissing
+                | ProblemCode::SignatureInvalid
+                | ProblemCode::SignatureStale
+                | ProblemCode::SignatureReplayed
+                | ProblemCode::AuthorityMismatch
+                | ProblemCode::SessionUnknown
+                | ProblemCode::SessionExpired
+        )
+}
+
+fn digest(writes: &[Write]) -> [u8; 32] {
+    Sha256::digest(codec::encode(&writes)).into()
+}
+
+pub(crate) fn json(body: Vec<u8>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_that_a_fresh_signature_can_mend_is_not_kept() {
+        assert!(!stays(ProblemCode::SignatureStale));
+        assert!(!stays(ProblemCode::SessionExpired));
+        assert!(!stays(ProblemCode::Overloaded));
+        assert!(stays(ProblemCode::TokenUsed));
+        assert!(stays(ProblemCode::CeremonyForked));
+    }
+}

@@ -1,0 +1,21 @@
+//! What a request must pass before it costs anything: sizes, signature, freshness, nonce, rate,
+//! idempotency. These are cheap refusals that protect the service; the enclave checks everything
+//! that protects a user again, from sealed records.
+
+mod address;
+mod idempotency;
+mod incoming;
+mod nonce;
+mod rate;
+mod sealed_post;
+mod signature;
+mod signed_get;
+mod tenant;
+
+pub use address::ClientAddress;
+pub(crate) use idempotency::{Begun, Claim, Outcome};
+pub(crate) use incoming::Incoming;
+pub(crate) use rate::{Bucket, RateSlot};
+pub(crate) use sealed_post::{OpenSessionPost, Sealed, SealedPost};
+pub(crate) use signed_get::SignedGet;
+pub(crate) use tenant::TenantCache;

@@ -1,0 +1,179 @@
+use super::ClientAddress;
+use crate::error::{Error, Result};
+use crate::state::State;
+use crate::store::{Store, fault_of, number, number_of, text};
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use sharekeep_schemas::{ProblemCode, TenantId, UserId};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// How often two requests that fill an empty bucket at once try again.
+const ATTEMPTS: u32 = 4;
+const MINUTE_MS: u64 = 60_000;
+
+/// A token bucket in the store, as the generic cell rate algorithm keeps it: one number, the time
+/// at which the bucket will be full again. Each request moves it on by the time that one token
+/// takes to come back, atomically and only if that stays within a full bucket.
+pub(crate) struct Bucket {
+    key: String,
+    per_minute: u32,
+}
+
+/// What a caller is told about a bucket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct RateState {
+    pub(crate) limit: u32,
+    pub(crate) remaining: u64,
+    pub(crate) reset_s: u64,
+}
+
+/// Where the state of the last bucket is left for the response's headers.
+#[derive(Clone, Default)]
+pub(crate) struct RateSlot(Arc<Mutex<Option<RateState>>>);
+
+impl RateSlot {
+    pub(crate) fn get(&self) -> Option<RateState> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, state: RateState) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(state);
+    }
+}
+
+impl Bucket {
+    /// A user's requests.
+    pub(crate) fn of_user(user: &UserId, per_minute: u32) -> Self {
+        Self::new(format!("rate#user#{user}"), per_minute)
+    }
+
+    /// Unsigned requests from one place.
+    pub(crate) fn of_address(address: ClientAddress, state: &State) -> Self {
+        let key = format!("rate#address#{}", address.network());
+        Self::new(key, state.config.unsigned_per_minute_per_address)
+    }
+
+    /// Openings of sessions of one tenant.
+    pub(crate) fn of_openings(tenant: &TenantId, state: &State) -> Self {
+        let key = format!("rate#openings#{tenant}");
+        Self::new(key, state.config.openings_per_minute_per_tenant)
+    }
+
+    fn new(key: String, per_minute: u32) -> Self {
+        // A limit of none would be an outage by typing error; one a minute is as good as none.
+        Self { key, per_minute: per_minute.clamp(1, 60_000) }
+    }
+
+    /// Takes one token, or refuses with the time until there is one.
+    pub(crate) async fn take(&self, state: &State, slot: &RateSlot) -> Result<()> {
+        for _ in 0..ATTEMPTS {
+            let now = state.clock.now_unix_ms();
+            // A bucket in use first: one write. Its full time lies ahead and leaves room.
+            let full_at = match self.advance(state, now).await? {
+                Ok(full_at) => full_at,
+                Err(Some(full_at)) if full_at > now => {
+                    slot.set(self.state(now, full_at));
+                    return Err(self.refusal(now, full_at));
+                }
+                Err(_) => match self.start(state, now).await? {
+                    Some(full_at) => full_at,
+                    // Another request started it meanwhile.
+                    None => continue,
+                },
+            };
+            slot.set(self.state(now, full_at));
+            return Ok(());
+        }
+        Err(Error::Conflict)
+    }
+
+    /// How long one token takes to come back, in milliseconds.
+    fn token_ms(&self) -> u64 {
+        MINUTE_MS / u64::from(self.per_minute)
+    }
+
+    /// Latest full time at which a token can still be taken.
+    fn latest(&self, now: u64) -> u64 {
+        now + MINUTE_MS - self.token_ms()
+    }
+
+    /// Moves the full time on; the inner error holds it where it leaves no room or lies behind.
+    async fn advance(
+        &self,
+        state: &State,
+        now: u64,
+    ) -> Result<std::result::Result<u64, Option<u64>>> {
+        let update = self
+            .update(state, now)
+            .update_expression("SET full_at_ms = full_at_ms + :token, expires_at = :expires_at")
+            .condition_expression("full_at_ms > :now AND full_at_ms <= :latest")
+            .expression_attribute_values(":token", number(self.token_ms()))
+            .expression_attribute_values(":now", number(now))
+            .expression_attribute_values(":latest", number(self.latest(now)))
+            .return_values(aws_sdk_dynamodb::types::ReturnValue::UpdatedNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match update.send().await {
+            Ok(answer) => answer
+                .attributes
+                .and_then(|item| number_of(&item, "full_at_ms"))
+                .map(Ok)
+                .ok_or(Error::StoreBroken("a bucket without its number".into())),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                    Ok(Err(failed.item().and_then(|item| number_of(item, "full_at_ms"))))
+                }
+                _ => Err(fault_of(&error)),
+            },
+        }
+    }
+
+    /// Takes the first token of a bucket that is full.
+    async fn start(&self, state: &State, now: u64) -> Result<Option<u64>> {
+        let full_at = now + self.token_ms();
+        let update = self
+            .update(state, now)
+            .update_expression("SET full_at_ms = :full_at, expires_at = :expires_at")
+            .condition_expression("attribute_not_exists(full_at_ms) OR full_at_ms <= :now")
+            .expression_attribute_values(":full_at", number(full_at))
+            .expression_attribute_values(":now", number(now));
+        match update.send().await {
+            Ok(_) => Ok(Some(full_at)),
+            Err(error) if crate::store::is_condition_failure(&error) => Ok(None),
+            Err(error) => Err(fault_of(&error)),
+        }
+    }
+
+    fn update(
+        &self,
+        state: &State,
+        now: u64,
+    ) -> aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder {
+        state
+            .store
+            .client()
+            .update_item()
+            .table_name(state.store.table(Store::LIMITS_TABLE))
+            .key("pk", text(self.key.as_str()))
+            .key("sk", text("bucket"))
+            // A bucket untouched for a minute is full: as good as absent.
+            .expression_attribute_values(":expires_at", number((now + 2 * MINUTE_MS) / 1000))
+    }
+
+    fn state(&self, now: u64, full_at: u64) -> RateState {
+        let used_ms = full_at.saturating_sub(now);
+        RateState {
+            limit: self.per_minute,
+            remaining: MINUTE_MS.saturating_sub(used_ms) / self.token_ms(),
+            reset_s: used_ms.div_ceil(1000),
+        }
+    }
+
+    fn refusal(&self, now: u64, full_at: u64) -> Error {
+        let wait_ms = full_at.saturating_sub(self.latest(now)).max(1);
+        Error::Refused {
+            code: ProblemCode::RateLimited,
+            detail: None,
+            retry_after_s: Some(u32::try_from(wait_ms.div_ceil(1000)).unwrap_or(60)),
+        }
+    }
+}

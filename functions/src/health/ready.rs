@@ -1,0 +1,146 @@
+use crate::problem::NotAProblem;
+use crate::state::State;
+use axum::Json;
+use axum::extract::State as Use;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use sharekeep_schemas::enclave::{EnclaveHealth, RecordKey};
+use sharekeep_schemas::http::{Readiness, ReadinessCheck};
+use sharekeep_schemas::limits::MAX_CLOCK_SKEW_S;
+use tokio::sync::Mutex;
+
+/// How long an answer serves all who ask, in milliseconds: anybody may ask, and each answer costs
+/// the store and the enclave something.
+const KEPT_MS: u64 = 1_000;
+
+/// The last answer and its time.
+#[derive(Default)]
+pub(crate) struct ReadinessCache(Mutex<Option<(u64, Readiness)>>);
+
+/// Whether requests can be served
+///
+/// Checks the store, the enclave, its access to KMS, its clock and its measurements.
+#[utoipa::path(
+    get, path = "/readyz", tag = "health",
+    responses(
+        (status = 200, body = Readiness, description = "All checks passed"),
+        (status = 503, body = Readiness, description = "One did not"),
+    ),
+)]
+pub(crate) async fn ready(Use(state): Use<State>) -> Response {
+    let readiness = {
+        let mut kept = state.readiness.0.lock().await;
+        let now = state.clock.now_unix_ms();
+        match &*kept {
+            Some((at, readiness)) if now.saturating_sub(*at) < KEPT_MS => readiness.clone(),
+            _ => {
+                let readiness = check(&state).await;
+                *kept = Some((now, readiness.clone()));
+                readiness
+            }
+        }
+    };
+    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let mut response = (status, Json(readiness)).into_response();
+    response.extensions_mut().insert(NotAProblem);
+    response
+}
+
+async fn check(state: &State) -> Readiness {
+    let store = async {
+        match state.store.row(&RecordKey::DeploymentKeys).await {
+            Ok(_) => passed("store", "answers"),
+            Err(_) => failed("store", "does not answer"),
+        }
+    };
+    let health = async { state.enclaves.any().await?.health().await };
+    let (store, health) = tokio::join!(store, health);
+    let mut checks = vec![store];
+    match health {
+        Ok(health) => checks.extend(enclave_checks(
+            &health,
+            state.clock.now_unix_s(),
+            &state.config.expected_pcrs,
+        )),
+        Err(_) => checks.push(failed("enclave", "does not answer")),
+    }
+    Readiness { ready: checks.iter().all(|check| check.ok), checks }
+}
+
+fn enclave_checks(
+    health: &EnclaveHealth,
+    now: u64,
+    expected_pcrs: &[Vec<u8>],
+) -> [ReadinessCheck; 4] {
+    let kms = match health.kms_ok_age_s {
+        _ if health.kms_failing => failed("kms", "the last call failed"),
+        Some(age) => check_of("kms", true, format!("answered {age} s ago")),
+        None => passed("kms", "not needed yet"),
+    };
+    let skew = health.time_unix_s.abs_diff(now);
+    let clock = check_of("clock", skew <= MAX_CLOCK_SKEW_S, format!("{skew} s apart"));
+    let debug = health.pcrs.iter().all(|pcr| pcr.iter().all(|byte| *byte == 0));
+    let expected = expected_pcrs.is_empty()
+        || health.pcrs.iter().map(|pcr| pcr.as_slice()).eq(expected_pcrs.iter().map(Vec::as_slice));
+    let pcrs = if debug {
+        failed("pcrs", "a debug enclave: its measurements are zero")
+    } else if !expected {
+        failed("pcrs", "not the expected image")
+    } else if expected_pcrs.is_empty() {
+        passed("pcrs", "measured; none are configured to compare with")
+    } else {
+        passed("pcrs", "the expected image")
+    };
+    [passed("enclave", "answers"), kms, clock, pcrs]
+}
+
+fn passed(name: &str, detail: &str) -> ReadinessCheck {
+    check_of(name, true, detail.to_owned())
+}
+
+fn failed(name: &str, detail: &str) -> ReadinessCheck {
+    check_of(name, false, detail.to_owned())
+}
+
+fn check_of(name: &str, ok: bool, detail: String) -> ReadinessCheck {
+    ReadinessCheck { name: name.to_owned(), ok, detail }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_bytes::ByteBuf;
+    use sharekeep_schemas::EnclaveKeyId;
+
+    fn health() -> EnclaveHealth {
+        EnclaveHealth {
+            enclave_key: EnclaveKeyId::new([1; 32]),
+            time_unix_s: 1_000,
+            pcrs: vec![ByteBuf::from(vec![1; 48]); 3],
+            kms_ok_age_s: Some(3),
+            kms_failing: false,
+            ceremonies: 0,
+            queued_steps: 0,
+            primes_ready: 0,
+            primes_wanted: 0,
+        }
+    }
+
+    fn not_ok(health: &EnclaveHealth, expected: &[Vec<u8>]) -> Vec<String> {
+        enclave_checks(health, 1_000, expected)
+            .into_iter()
+            .filter_map(|check| (!check.ok).then_some(check.name))
+            .collect()
+    }
+
+    #[test]
+    fn each_check_fails_for_its_own_reason() {
+        assert!(not_ok(&health(), &[]).is_empty());
+        assert!(not_ok(&health(), &vec![vec![1; 48]; 3]).is_empty());
+        assert_eq!(not_ok(&health(), &vec![vec![2; 48]; 3]), ["pcrs"]);
+        let zero = EnclaveHealth { pcrs: vec![ByteBuf::from(vec![0; 48]); 3], ..health() };
+        assert_eq!(not_ok(&zero, &[]), ["pcrs"]);
+        assert_eq!(not_ok(&EnclaveHealth { kms_failing: true, ..health() }, &[]), ["kms"]);
+        assert_eq!(not_ok(&EnclaveHealth { time_unix_s: 900, ..health() }, &[]), ["clock"]);
+    }
+}

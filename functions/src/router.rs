@@ -1,0 +1,102 @@
+//! Routes by group: one Lambda may serve one group, or all.
+
+use crate::error::Error;
+use crate::openapi::Base;
+use crate::state::State;
+use crate::{attestation, ceremony, health, observe, session, wallet};
+use axum::Router;
+use axum::middleware::from_fn;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, Method, header};
+use sharekeep_schemas::ProblemCode;
+use sharekeep_schemas::http::headers;
+use std::any::Any;
+use std::time::Duration;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use utoipa_swagger_ui::SwaggerUi;
+
+/// How long a browser may remember what CORS allows.
+const CORS_MAX_AGE: Duration = Duration::from_secs(600);
+
+/// The whole interface, ready to be served.
+pub fn app(state: State) -> Router {
+    let cors = cors(&state);
+    let (router, document) = described().split_for_parts();
+    router
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
+        .fallback(|| async { Error::refused(ProblemCode::NotFound) })
+        .method_not_allowed_fallback(|| async { Error::refused(ProblemCode::MethodNotAllowed) })
+        .layer(cors)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(observe::observe))
+        .with_state(state)
+}
+
+/// All routes with their descriptions.
+pub(crate) fn described() -> OpenApiRouter<State> {
+    OpenApiRouter::with_openapi(Base::openapi())
+        .merge(attestations())
+        .merge(sessions())
+        .merge(wallets_and_ceremonies())
+        .merge(health_checks())
+}
+
+fn attestations() -> OpenApiRouter<State> {
+    OpenApiRouter::new().routes(routes!(attestation::get::get))
+}
+
+fn sessions() -> OpenApiRouter<State> {
+    OpenApiRouter::new()
+        .routes(routes!(session::open::open, session::list::list))
+        .routes(routes!(session::renew::renew))
+        .routes(routes!(session::revoke::revoke))
+}
+
+fn wallets_and_ceremonies() -> OpenApiRouter<State> {
+    OpenApiRouter::new()
+        .routes(routes!(wallet::create::create, wallet::list::list))
+        .routes(routes!(wallet::get::get))
+        .routes(routes!(wallet::activate::activate))
+        .routes(routes!(wallet::archive::archive))
+        .routes(routes!(ceremony::start::start))
+        .routes(routes!(ceremony::step::step))
+        .routes(routes!(ceremony::get::get))
+        .routes(routes!(ceremony::abort::abort))
+}
+
+fn health_checks() -> OpenApiRouter<State> {
+    OpenApiRouter::new().routes(routes!(health::live::live)).routes(routes!(health::ready::ready))
+}
+
+fn cors(state: &State) -> CorsLayer {
+    let name = HeaderName::from_static;
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(state.config.cors_origins.iter().cloned()))
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([
+            header::CONTENT_TYPE,
+            name(headers::CONTENT_DIGEST),
+            name(headers::SIGNATURE),
+            name(headers::SIGNATURE_INPUT),
+            name(headers::IDEMPOTENCY_KEY),
+            name(headers::REQUEST_ID),
+            name("traceparent"),
+        ])
+        .expose_headers([
+            header::RETRY_AFTER,
+            name(headers::REQUEST_ID),
+            name("ratelimit-limit"),
+            name("ratelimit-remaining"),
+            name("ratelimit-reset"),
+        ])
+        .max_age(CORS_MAX_AGE)
+}
+
+/// The panic's message stays out of answers and logs: it can quote data.
+fn panicked(_: Box<dyn Any + Send>) -> Response {
+    Error::Internal("a handler panicked").into_response()
+}

@@ -1,0 +1,138 @@
+use super::item::{item_of, primary_key};
+use super::{Store, fault_of, number};
+use crate::error::{Error, Result};
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{Delete, Put as PutItem, TransactWriteItem};
+use sharekeep_schemas::enclave::{Condition, Write};
+use sharekeep_schemas::limits::MAX_WRITES_PER_COMMIT;
+use std::time::Duration;
+
+/// How often a transaction that only collided with another one is tried. DynamoDB cancels both
+/// sides of a collision without looking at their conditions.
+const COLLISION_ATTEMPTS: u32 = 4;
+/// Pause before the second attempt; doubled for each further one.
+const COLLISION_PAUSE: Duration = Duration::from_millis(10);
+
+impl Store {
+    /// Commits an enclave's writes in one transaction: all or none.
+    ///
+    /// Fails with [`Error::Conflict`] when a condition does not hold.
+    pub async fn commit(&self, writes: &[Write], now_unix_s: u64) -> Result<()> {
+        self.commit_with(writes, None, now_unix_s).await
+    }
+
+    /// The same, with one more change of the functions' own in the transaction.
+    pub(crate) async fn commit_with(
+        &self,
+        writes: &[Write],
+        own: Option<TransactWriteItem>,
+        now_unix_s: u64,
+    ) -> Result<()> {
+        if writes.len() > MAX_WRITES_PER_COMMIT {
+            return Err(Error::EnclaveBroken("too many writes"));
+        }
+        let mut items = writes
+            .iter()
+            .map(|write| self.transact_item(write, now_unix_s))
+            .collect::<Result<Vec<_>>>()?;
+        items.extend(own);
+        if items.is_empty() {
+            return Ok(());
+        }
+        let mut pause = COLLISION_PAUSE;
+        for _ in 1..COLLISION_ATTEMPTS {
+            match self.transact(items.clone()).await {
+                Err(Cancelled::Collision) => tokio::time::sleep(pause).await,
+                other => return other.map_err(Error::from),
+            }
+            pause *= 2;
+        }
+        self.transact(items).await.map_err(Error::from)
+    }
+
+    async fn transact(&self, items: Vec<TransactWriteItem>) -> std::result::Result<(), Cancelled> {
+        // The SDK adds a token, so that its own retry of a transaction whose answer got lost is
+        // answered with that transaction's success.
+        match self.client.transact_write_items().set_transact_items(Some(items)).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(cancellation(&error)),
+        }
+    }
+
+    fn transact_item(&self, write: &Write, now_unix_s: u64) -> Result<TransactWriteItem> {
+        let table = self.table(write.key.table());
+        match &write.put {
+            Some(put) => {
+                let builder =
+                    PutItem::builder().table_name(table).set_item(Some(item_of(&write.key, put)?));
+                let builder = match write.condition {
+                    // A record whose time is over is gone for readers: it must not stand in the
+                    // way of writers until TTL has removed it.
+                    Condition::Absent => builder
+                        .condition_expression("attribute_not_exists(pk) OR expires_at <= :now")
+                        .expression_attribute_values(":now", number(now_unix_s)),
+                    Condition::Version(version) => builder
+                        .condition_expression("#version = :version")
+                        .expression_attribute_names("#version", "version")
+                        .expression_attribute_values(":version", number(version)),
+                    Condition::Any => builder,
+                };
+                let put = builder.build().map_err(|_| Error::Internal("put definition"))?;
+                Ok(TransactWriteItem::builder().put(put).build())
+            }
+            None => {
+                let builder =
+                    Delete::builder().table_name(table).set_key(Some(primary_key(&write.key)));
+                let builder = match write.condition {
+                    Condition::Absent => builder.condition_expression("attribute_not_exists(pk)"),
+                    Condition::Version(version) => builder
+                        .condition_expression("#version = :version")
+                        .expression_attribute_names("#version", "version")
+                        .expression_attribute_values(":version", number(version)),
+                    Condition::Any => builder,
+                };
+                let delete = builder.build().map_err(|_| Error::Internal("delete definition"))?;
+                Ok(TransactWriteItem::builder().delete(delete).build())
+            }
+        }
+    }
+}
+
+/// Why a transaction did not happen.
+enum Cancelled {
+    /// It met another transaction; its conditions were not looked at.
+    Collision,
+    /// Anything else.
+    For(Error),
+}
+
+impl From<Cancelled> for Error {
+    fn from(cancelled: Cancelled) -> Self {
+        match cancelled {
+            Cancelled::Collision => Self::Conflict,
+            Cancelled::For(error) => error,
+        }
+    }
+}
+
+fn cancellation<R>(error: &SdkError<TransactWriteItemsError, R>) -> Cancelled {
+    let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
+        error.as_service_error()
+    else {
+        return Cancelled::For(fault_of(error));
+    };
+    let codes: Vec<&str> =
+        cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code()).collect();
+    let any = |code| codes.contains(&code);
+    if any("ConditionalCheckFailed") {
+        Cancelled::For(Error::Conflict)
+    } else if any("TransactionConflict") {
+        Cancelled::Collision
+    } else if any("ThrottlingError") || any("ProvisionedThroughputExceeded") {
+        Cancelled::For(Error::StoreUnavailable("throttled".into()))
+    } else {
+        // An item too large, one named twice: the enclave asked for the impossible.
+        Cancelled::For(Error::EnclaveBroken("writes the store refuses"))
+    }
+}

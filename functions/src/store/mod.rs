@@ -1,0 +1,64 @@
+//! Records in DynamoDB. There is one implementation: local runs and tests speak the same protocol
+//! to an embedded engine.
+//!
+//! Nothing here is believed by the enclave: `bytes` are sealed (or signed, or wrapped), and `row`,
+//! `user` and `expires_at` are routing copies.
+
+mod commit;
+mod connect;
+mod cursor;
+mod fault;
+mod item;
+mod list;
+mod load;
+mod tables;
+
+pub use connect::{StoreKeys, StoreSettings, TablePrefix};
+pub use cursor::WalletCursor;
+pub use list::WalletPage;
+pub use load::FoundRow;
+
+pub(crate) use fault::{fault_of, is_condition_failure};
+pub(crate) use item::{blob, bytes_of, number, number_of, text, text_of};
+
+use aws_sdk_dynamodb::Client;
+
+/// The tables of one deployment.
+#[derive(Clone)]
+pub struct Store {
+    client: Client,
+    prefix: TablePrefix,
+}
+
+impl Store {
+    /// Names of the tables that hold records of the enclave.
+    const RECORD_TABLES: &[&str] =
+        &["tenants", "data_keys", "metadata", "sessions", "devices", "wallets", "ceremonies"];
+    /// Names of the tables that are the functions' own.
+    pub(crate) const IDEMPOTENCY_TABLE: &str = "idempotency";
+    /// Nonces and rate counters.
+    pub(crate) const LIMITS_TABLE: &str = "limits";
+
+    /// Uses a client that was configured elsewhere (a Lambda's).
+    pub fn new(client: Client, prefix: TablePrefix) -> Self {
+        Self { client, prefix }
+    }
+
+    /// The full names of all tables.
+    pub fn table_names(&self) -> Vec<String> {
+        Self::RECORD_TABLES
+            .iter()
+            .chain(&[Self::IDEMPOTENCY_TABLE, Self::LIMITS_TABLE])
+            .map(|name| self.table(name))
+            .collect()
+    }
+
+    /// The client, for what the product does not do (dumping a table in a test).
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(crate) fn table(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix.as_str())
+    }
+}

@@ -1,0 +1,27 @@
+use super::guesses;
+use crate::error::Result;
+use crate::exchange::forward;
+use crate::gate::SealedPost;
+use crate::openapi::{PostHeaders, Problems};
+use crate::state::State;
+use axum::extract::{Path, State as Use};
+use axum::response::Response;
+use sharekeep_schemas::http::{SealedAnswer, SealedRequest};
+
+/// Archive a wallet
+///
+/// It cannot sign any more. Nothing is erased.
+#[utoipa::path(
+    post, path = "/v1/wallets/{id}/archive", tag = "wallets",
+    params(("id" = String, Path, description = "The wallet's id"), PostHeaders),
+    request_body = SealedRequest,
+    responses((status = 200, body = SealedAnswer), Problems),
+)]
+pub(crate) async fn archive(
+    Use(state): Use<State>,
+    Path(id): Path<String>,
+    SealedPost(post): SealedPost,
+) -> Result<Response> {
+    let guesses = guesses(&post, &id)?;
+    forward(state, post, guesses).await
+}

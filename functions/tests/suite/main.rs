@@ -1,0 +1,12 @@
+//! The functions against the embedded DynamoDB and a scripted enclave on a Unix socket.
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail by panicking")]
+
+mod described;
+mod exchange;
+mod gate;
+mod idempotency;
+mod listing;
+mod logs;
+mod scripted;
+mod store;
+mod world;

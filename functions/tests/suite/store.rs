@@ -1,0 +1,253 @@
+use crate::world::{embedded_store, record, store_at, wallet_row};
+use serde_bytes::ByteBuf;
+use sharekeep_functions::Error;
+use sharekeep_functions::store::WalletCursor;
+use sharekeep_schemas::enclave::*;
+use sharekeep_schemas::*;
+
+const NOW: u64 = 1_000;
+
+fn wallet(n: u8) -> RecordKey {
+    RecordKey::Wallet { user: UserId::new([1; 32]), wallet: WalletId::new([n; 16]) }
+}
+
+fn put(key: RecordKey, condition: Condition, version: u64) -> Write {
+    Write { key, condition, put: Some(record(version, vec![version as u8], Row::Empty)) }
+}
+
+fn delete(key: RecordKey, condition: Condition) -> Write {
+    Write { key, condition, put: None }
+}
+
+async fn version_byte(store: &sharekeep_functions::store::Store, key: RecordKey) -> Option<u8> {
+    let loaded = store.load_all(&[RecordQuery::One(key)], NOW).await.unwrap();
+    loaded[0].found.first().map(|record| record.bytes[0])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_racing_creations_one_wins() {
+    let store = embedded_store().await;
+    let race: Vec<_> = (1..=16)
+        .map(|version| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                store.commit(&[put(wallet(1), Condition::Absent, version)], NOW).await
+            })
+        })
+        .collect();
+    let mut winners = 0;
+    for racer in race {
+        match racer.await.unwrap() {
+            Ok(()) => winners += 1,
+            Err(Error::Conflict) => {}
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert_eq!(winners, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn racing_updates_never_lose_one() {
+    let store = embedded_store().await;
+    store.commit(&[put(wallet(1), Condition::Absent, 0)], NOW).await.unwrap();
+    let race: Vec<_> = (0..4)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let mut done = 0_u8;
+                while done < 5 {
+                    let seen = version_byte(&store, wallet(1)).await.unwrap();
+                    let next =
+                        put(wallet(1), Condition::Version(u64::from(seen)), u64::from(seen) + 1);
+                    match store.commit(&[next], NOW).await {
+                        Ok(()) => done += 1,
+                        Err(Error::Conflict) => {}
+                        Err(other) => panic!("{other}"),
+                    }
+                }
+            })
+        })
+        .collect();
+    for racer in race {
+        racer.await.unwrap();
+    }
+    assert_eq!(version_byte(&store, wallet(1)).await, Some(20));
+}
+
+#[tokio::test]
+async fn a_transaction_happens_whole_or_not_at_all() {
+    let store = embedded_store().await;
+    store.commit(&[put(wallet(1), Condition::Absent, 1)], NOW).await.unwrap();
+    let attempt = [
+        put(wallet(2), Condition::Absent, 1),
+        put(wallet(1), Condition::Version(9), 10),
+        put(wallet(3), Condition::Any, 1),
+    ];
+    assert!(matches!(store.commit(&attempt, NOW).await, Err(Error::Conflict)));
+    assert_eq!(version_byte(&store, wallet(1)).await, Some(1));
+    assert_eq!(version_byte(&store, wallet(2)).await, None);
+    assert_eq!(version_byte(&store, wallet(3)).await, None);
+}
+
+#[tokio::test]
+async fn conditions_hold_for_puts_and_deletes() {
+    let store = embedded_store().await;
+    let conflict = |write| {
+        let store = store.clone();
+        async move { matches!(store.commit(&[write], NOW).await, Err(Error::Conflict)) }
+    };
+    assert!(conflict(put(wallet(1), Condition::Version(1), 2)).await);
+    assert!(conflict(delete(wallet(1), Condition::Version(1))).await);
+    store.commit(&[delete(wallet(1), Condition::Any)], NOW).await.unwrap();
+    store.commit(&[put(wallet(1), Condition::Absent, u64::MAX)], NOW).await.unwrap();
+    assert!(conflict(put(wallet(1), Condition::Absent, 2)).await);
+    assert!(conflict(delete(wallet(1), Condition::Absent)).await);
+    store.commit(&[delete(wallet(1), Condition::Version(u64::MAX))], NOW).await.unwrap();
+    assert_eq!(version_byte(&store, wallet(1)).await, None);
+}
+
+#[tokio::test]
+async fn a_record_whose_time_is_over_is_gone_although_ttl_has_not_removed_it() {
+    let store = embedded_store().await;
+    let key = RecordKey::Ceremony(CeremonyId::new([1; 16]));
+    let mut write = put(key.clone(), Condition::Absent, 1);
+    write.put.as_mut().unwrap().expires_at_unix_s = Some(NOW + 10);
+    store.commit(&[write], NOW).await.unwrap();
+    let query = [RecordQuery::One(key.clone())];
+    assert_eq!(store.load_all(&query, NOW + 9).await.unwrap()[0].found.len(), 1);
+    assert_eq!(store.load_all(&query, NOW + 10).await.unwrap()[0].found.len(), 0);
+    let again = [put(key.clone(), Condition::Absent, 2)];
+    assert!(matches!(store.commit(&again, NOW + 9).await, Err(Error::Conflict)));
+    store.commit(&again, NOW + 10).await.unwrap();
+    assert_eq!(version_byte(&store, key).await, Some(2));
+}
+
+#[tokio::test]
+async fn data_keys_come_in_order_and_only_of_the_tenant() {
+    let store = embedded_store().await;
+    let key = |tenant: &str, number| RecordKey::DataKey {
+        tenant: tenant.parse().unwrap(),
+        number: DataKeyNumber(number),
+    };
+    for number in [10, 9, 100] {
+        let write = put(key("demo", number), Condition::Absent, u64::from(number));
+        store.commit(&[write], NOW).await.unwrap();
+    }
+    store.commit(&[put(key("demo-2", 1), Condition::Absent, 1)], NOW).await.unwrap();
+    let query = RecordQuery::DataKeysOf("demo".parse().unwrap());
+    let loaded = store.load_all(&[query], NOW).await.unwrap();
+    let numbers: Vec<_> = loaded[0].found.iter().map(|record| record.key.clone()).collect();
+    assert_eq!(numbers, [key("demo", 9), key("demo", 10), key("demo", 100)]);
+}
+
+#[tokio::test]
+async fn sessions_are_found_by_their_user_until_they_are_over() {
+    let store = embedded_store().await;
+    for (n, user, until) in [(1, 1, 50), (2, 1, 70), (3, 2, 90)] {
+        let id = SessionKeyId::new([n; 32]);
+        let row = SessionRow {
+            session: id,
+            tenant: "demo".parse().unwrap(),
+            user: UserId::new([user; 32]),
+            device: DeviceId::new([0; 16]),
+            public_key: SessionPublicKey {
+                algorithm: SessionKeyAlgorithm::Ed25519,
+                key: vec![0; 32],
+            },
+            scopes: vec![],
+            created_at_unix_s: NOW,
+            expires_at_unix_s: NOW + until,
+        };
+        let put = Put {
+            version: 1,
+            bytes: ByteBuf::from(vec![n]),
+            row: Row::Session(row),
+            expires_at_unix_s: Some(NOW + until),
+        };
+        let write =
+            Write { key: RecordKey::Session(id), condition: Condition::Absent, put: Some(put) };
+        store.commit(&[write], NOW).await.unwrap();
+    }
+    // The mark of a used token lies in the same table.
+    let token = RecordKey::Token(TokenId::new([1; 32]));
+    store.commit(&[put(token, Condition::Absent, 1)], NOW).await.unwrap();
+
+    let query = RecordQuery::SessionsOf(UserId::new([1; 32]));
+    let found = |loaded: Vec<LoadedRecord>| {
+        loaded[0].found.iter().map(|record| record.bytes[0]).collect::<Vec<_>>()
+    };
+    let queries = std::slice::from_ref(&query);
+    assert_eq!(found(store.load_all(queries, NOW).await.unwrap()), [1, 2]);
+    assert_eq!(found(store.load_all(queries, NOW + 50).await.unwrap()), [2]);
+    assert_eq!(store.sessions_of(&UserId::new([2; 32]), NOW).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn pages_show_every_wallet_once_and_no_other_users() {
+    let store = embedded_store().await;
+    let user = UserId::new([1; 32]);
+    for (owner, n) in (0..7).map(|n| (user, n)).chain([(UserId::new([2; 32]), 99)]) {
+        let id = WalletId::new([n; 16]);
+        let write = Write {
+            key: RecordKey::Wallet { user: owner, wallet: id },
+            condition: Condition::Absent,
+            put: Some(record(1, vec![n], wallet_row(id))),
+        };
+        store.commit(&[write], NOW).await.unwrap();
+    }
+    let (mut seen, mut after) = (Vec::new(), None);
+    for expected in [3, 3, 1] {
+        let page = store.wallets_of(&user, 3, after).await.unwrap();
+        assert_eq!(page.wallets.len(), expected);
+        seen.extend(page.wallets.iter().map(|row| row.wallet.as_bytes()[0]));
+        after = page.next.map(|next| WalletCursor::decode(&next.encode()).unwrap());
+    }
+    assert_eq!(after, None);
+    assert_eq!(seen, [0, 1, 2, 3, 4, 5, 6]);
+    // A page that is exactly full is the last one.
+    assert!(store.wallets_of(&user, 7, None).await.unwrap().next.is_none());
+}
+
+#[tokio::test]
+async fn the_same_query_twice_in_a_batch_is_answered() {
+    let store = embedded_store().await;
+    store.commit(&[put(wallet(1), Condition::Absent, 1)], NOW).await.unwrap();
+    let query = RecordQuery::One(wallet(1));
+    let loaded = store.load_all(&[query.clone(), query], NOW).await.unwrap();
+    assert!(loaded.iter().all(|loaded| loaded.found.len() == 1));
+}
+
+#[tokio::test]
+async fn tables_can_be_created_again() {
+    let store = embedded_store().await;
+    store.create_tables().await.unwrap();
+    assert_eq!(store.table_names().len(), 9);
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_or_throttles_is_unavailable() {
+    let closed = {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        listener.local_addr().unwrap()
+    };
+    let error = store_at(format!("http://{closed}")).row(&wallet(1)).await.err();
+    assert!(matches!(error, Some(Error::StoreUnavailable(_))), "{error:?}");
+
+    let throttling = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", throttling.local_addr().unwrap());
+    let answer = || async {
+        let body = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException"}"#;
+        (
+            axum::http::StatusCode::BAD_REQUEST,
+            [("content-type", "application/x-amz-json-1.0")],
+            body,
+        )
+    };
+    let router = axum::Router::new().fallback(answer);
+    tokio::spawn(async move { axum::serve(throttling, router).await });
+    let store = store_at(endpoint);
+    let error = store.row(&wallet(1)).await.err();
+    assert!(matches!(error, Some(Error::StoreUnavailable(_))), "{error:?}");
+    let error = store.commit(&[put(wallet(1), Condition::Any, 1)], NOW).await.err();
+    assert!(matches!(error, Some(Error::StoreUnavailable(_))), "{error:?}");
+}
