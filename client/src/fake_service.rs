@@ -95,7 +95,8 @@ impl FakeService {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let keys = EnclaveKeyPair::generate(&mut OsRng);
         let statement = StatementKey::generate(&mut OsRng);
-        let settings = Settings { url: url.parse().unwrap(), ..example() };
+        let mut settings = example();
+        settings.url = url.parse().unwrap();
         let image = AttestedImage {
             enclave_key: keys.public_key().clone(),
             pcrs: settings.allowed_pcrs[0],
