@@ -56,11 +56,7 @@ impl Kms for Nothing {
 }
 
 impl IssuerKeySource for Nothing {
-    fn fetch<'a>(
-        &'a self,
-        _: &'a str,
-        _: Option<&'a str>,
-    ) -> Later<'a, Result<Vec<u8>, Error>> {
+    fn fetch<'a>(&'a self, _: &'a str, _: Option<&'a str>) -> Later<'a, Result<Vec<u8>, Error>> {
         Box::pin(async { Err(Error::EgressForbidden) })
     }
 }
@@ -151,7 +147,10 @@ async fn whatever_is_no_call_is_refused() {
         let code = served.refused(Method::POST, "/v1/call", garbage).await;
         assert_eq!(code, ProblemCode::MalformedRequest);
     }
-    assert_eq!(served.refused(Method::GET, "/v1/call", vec![]).await, ProblemCode::MethodNotAllowed);
+    assert_eq!(
+        served.refused(Method::GET, "/v1/call", vec![]).await,
+        ProblemCode::MethodNotAllowed
+    );
     assert_eq!(served.refused(Method::POST, "/v2/call", vec![]).await, ProblemCode::NotFound);
 }
 

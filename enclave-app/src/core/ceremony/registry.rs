@@ -203,7 +203,7 @@ impl Registry {
     }
 
     #[cfg(test)]
-    pub(super) fn bytes(&self) -> usize {
+    pub(in crate::core) fn bytes(&self) -> usize {
         self.bytes
     }
 }

@@ -55,7 +55,7 @@ impl Client {
             subject: subject.into(),
             key: SessionSigningKey::generate(SessionAlgorithm::Ed25519, &mut OsRng),
             device: DeviceId::new(random()),
-            device_key: SigningKey::generate(&mut OsRng),
+            device_key: SigningKey::from_bytes(&random()),
             scopes: vec![Scope::Read, Scope::Sign, Scope::Manage],
             lifetime_s: None,
         }

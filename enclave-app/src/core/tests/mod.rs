@@ -15,4 +15,4 @@ mod world;
 
 pub(in crate::core) use client::Client;
 pub(in crate::core) use idp::IdentityProvider;
-pub(in crate::core) use world::{Answer, World};
+pub(in crate::core) use world::World;

@@ -105,7 +105,9 @@ impl World {
     }
 
     pub(crate) fn with_limits(limits: Limits) -> Self {
-        let operator = SigningKey::generate(&mut OsRng);
+        let mut secret = [0; 32];
+        OsRng.fill_bytes(&mut secret);
+        let operator = SigningKey::from_bytes(&secret);
         let trust = TrustConfiguration {
             version: 1,
             deployment: "test".into(),
