@@ -127,7 +127,7 @@ byte_id!(
 );
 
 macro_rules! text_id {
-    ($(#[$doc:meta])* $name:ident, $min:literal ..= $max:literal, $ok:expr) => {
+    ($(#[$doc:meta])* $name:ident, $min:literal ..= $max:literal, $ok:expr, $inner:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -161,26 +161,38 @@ macro_rules! text_id {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+                let from_inside = !deserializer.is_human_readable();
+                let text = String::deserialize(deserializer)?;
+                let reserved: Option<&str> = $inner;
+                if from_inside && reserved == Some(text.as_str()) {
+                    return Ok(Self(text));
+                }
+                text.parse().map_err(de::Error::custom)
             }
         }
     };
 }
 
+/// What [`TenantId::deployment`] is called.
+const DEPLOYMENT: &str = "_deployment";
+
 text_id!(
     /// A tenant (an app): 1 to 48 of `a-z`, `0-9`, `-`.
-    TenantId, 1..=48, |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'
+    TenantId, 1..=48, |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-',
+    // Function and enclave name the deployment to each other (CBOR); no client can (JSON), and an
+    // encapsulated request must name the tenant of its HTTP body.
+    Some(DEPLOYMENT)
 );
 text_id!(
     /// The value of an `Idempotency-Key` header: 16 to 64 of `A-Z a-z 0-9 - _`. It is also the
     /// request id that the encapsulation is bound to, so a retry is byte-for-byte the same.
-    IdempotencyKey, 16..=64, |c| c.is_ascii_alphanumeric() || c == '-' || c == '_'
+    IdempotencyKey, 16..=64, |c| c.is_ascii_alphanumeric() || c == '-' || c == '_', None
 );
 
 impl TenantId {
     /// Where records of the deployment itself are kept. `_` cannot occur in a tenant's id.
     pub fn deployment() -> Self {
-        Self("_deployment".to_owned())
+        Self(DEPLOYMENT.to_owned())
     }
 }
 
@@ -203,5 +215,15 @@ mod tests {
     fn a_tenant_cannot_claim_the_deployment_name() {
         assert!("_deployment".parse::<TenantId>().is_err());
         assert!("".parse::<TenantId>().is_err());
+        assert!(serde_json::from_str::<TenantId>("\"_deployment\"").is_err());
+    }
+
+    #[test]
+    fn function_and_enclave_can_name_the_deployment_to_each_other() {
+        let query = crate::enclave::RecordQuery::DataKeysOf(TenantId::deployment());
+        let bytes = crate::codec::encode(&query);
+        assert_eq!(crate::codec::decode(&bytes, 100), Ok(query));
+        let other = crate::codec::encode(&"_other");
+        assert!(crate::codec::decode::<TenantId>(&other, 100).is_err());
     }
 }
