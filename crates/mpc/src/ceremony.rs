@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use schedule::{Address, Schedule};
 
-use crate::{ExecutionId, Fault, PartyIndex, Roster, WireMessage};
+use crate::{ExecutionId, Fault, KeyShare, PartyIndex, Roster, WireMessage};
 
 /// Where a ceremony stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +71,9 @@ pub struct Ceremony<O> {
     spoken: (u16, u16),
     state: State<O>,
 }
+
+/// A server moves ceremonies between threads.
+const _: fn(Ceremony<KeyShare>) -> Box<dyn Send> = |ceremony| Box::new(ceremony);
 
 impl<O> Ceremony<O> {
     pub(crate) fn new(

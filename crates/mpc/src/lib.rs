@@ -39,6 +39,11 @@ compile_error!(
 #[cfg(not(any(feature = "backend-rug", feature = "backend-num-bigint")))]
 compile_error!("sharekeep-mpc: enable one of `backend-rug` and `backend-num-bigint`");
 
+// Another crate of the build can switch num-bigint on behind our back (features are united), and
+// the library then prefers it without a word: with this line, the types differ and nothing builds.
+#[cfg(all(feature = "backend-rug", not(feature = "backend-num-bigint")))]
+const _: fn(paillier_zk::backend::Integer) -> paillier_zk::backend::rug::Integer = |n| n;
+
 mod ceremony;
 mod entropy;
 mod execution;
