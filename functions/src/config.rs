@@ -78,7 +78,7 @@ mod tests {
         let config =
             with("SHAREKEEP_CORS_ORIGINS", "https://a.example, https://b.example,").unwrap();
         assert_eq!(config.cors_origins.len(), 2);
-        assert!(with("SHAREKEEP_CORS_ORIGINS", "https://a.example\n").is_err());
+        assert!(with("SHAREKEEP_CORS_ORIGINS", "https://a.exa\nmple").is_err());
         assert!(with("SHAREKEEP_EXPECTED_PCRS", "00,11").is_err());
         assert!(with("SHAREKEEP_EXPECTED_PCRS", "zz,zz,zz").is_err());
     }

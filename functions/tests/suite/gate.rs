@@ -1,7 +1,7 @@
 use crate::scripted::done;
 use crate::world::{HOST, Signer, World, tenant, unsigned};
+use ::http::{HeaderValue, Request};
 use axum::body::Body;
-use http::{HeaderValue, Request};
 use sharekeep_channel::signature::SessionAlgorithm;
 use sharekeep_functions::{ClientAddress, Config};
 use sharekeep_schemas::enclave::{RecordKey, Row};

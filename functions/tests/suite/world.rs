@@ -1,10 +1,11 @@
 //! One deployment: a store, an enclave that says what it is told, and the routers.
 
 use crate::scripted::ScriptedEnclave;
+use ::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
+use aws_sdk_dynamodb::types::AttributeValue;
 use axum::Router;
 use axum::body::Body;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as B64};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_bytes::ByteBuf;
 use sharekeep_channel::signature::{
@@ -75,6 +76,7 @@ impl World {
     }
 
     pub(crate) async fn with(config: Config) -> Self {
+        crate::logs::capture();
         let store = embedded_store().await;
         let enclave = ScriptedEnclave::start().await;
         let address = EnclaveAddress::Unix(enclave.socket());
@@ -195,12 +197,27 @@ impl World {
             let mut items: Vec<_> = scan
                 .items()
                 .iter()
-                .map(|item| format!("{:?}", item.iter().collect::<BTreeMap<_, _>>()))
+                .map(|item| canonical(&AttributeValue::M(item.clone())))
                 .collect();
             items.sort();
             tables.insert(table, items);
         }
         tables
+    }
+}
+
+/// A value as text that is the same for equal values: maps have no order of their own.
+fn canonical(value: &AttributeValue) -> String {
+    match value {
+        AttributeValue::M(map) => {
+            let ordered: BTreeMap<_, _> =
+                map.iter().map(|(name, value)| (name, canonical(value))).collect();
+            format!("{ordered:?}")
+        }
+        AttributeValue::L(list) => {
+            format!("{:?}", list.iter().map(canonical).collect::<Vec<_>>())
+        }
+        other => format!("{other:?}"),
     }
 }
 
