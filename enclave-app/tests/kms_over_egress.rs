@@ -1,5 +1,6 @@
 //! The real KMS client and the real egress port against software twins: TLS ends in this process,
 //! documents are verified, and no plaintext key is ever accepted.
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;

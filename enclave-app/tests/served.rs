@@ -1,5 +1,6 @@
 //! The enclave behind its Unix socket: what a function, or anybody who reaches the socket, can
 //! send.
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;

@@ -1,6 +1,6 @@
 use super::{NotARecord, VERSION, check_version, decode, encode};
 use serde::{Deserialize, Serialize};
-use sharekeep_mpc::Preparation;
+use sharekeep_mpc::{Preparation, Protocol};
 use sharekeep_schemas::PreparationId;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -8,8 +8,8 @@ use zeroize::{Zeroize, Zeroizing};
 pub struct PreparationRecord {
     /// Its id.
     pub id: PreparationId,
-    /// The half.
-    pub preparation: Preparation,
+    protocol: Protocol,
+    half: Zeroizing<Vec<u8>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -17,7 +17,7 @@ pub struct PreparationRecord {
 struct Wire {
     version: u8,
     id: PreparationId,
-    protocol: sharekeep_mpc::Protocol,
+    protocol: Protocol,
     #[serde(with = "serde_bytes")]
     preparation: Vec<u8>,
 }
@@ -29,13 +29,26 @@ impl Drop for Wire {
 }
 
 impl PreparationRecord {
+    /// The record of a new preparation.
+    pub fn new(id: PreparationId, preparation: &Preparation) -> Self {
+        Self { id, protocol: preparation.protocol(), half: preparation.to_sealed_bytes() }
+    }
+
+    /// The half itself, checked again; that costs CPU, so it is for a worker.
+    ///
+    /// # Errors
+    /// [`NotARecord`].
+    pub fn preparation(&self) -> Result<Preparation, NotARecord> {
+        Preparation::from_sealed_bytes(self.protocol, &self.half).map_err(|_| NotARecord)
+    }
+
     /// The plaintext to seal.
     pub fn encode(&self) -> Zeroizing<Vec<u8>> {
         encode(&Wire {
             version: VERSION,
             id: self.id,
-            protocol: self.preparation.protocol(),
-            preparation: self.preparation.to_sealed_bytes().to_vec(),
+            protocol: self.protocol,
+            preparation: self.half.to_vec(),
         })
     }
 
@@ -44,10 +57,9 @@ impl PreparationRecord {
     /// # Errors
     /// [`NotARecord`].
     pub fn decode(bytes: &[u8]) -> Result<Self, NotARecord> {
-        let wire: Wire = decode(bytes)?;
+        let mut wire: Wire = decode(bytes)?;
         check_version(wire.version)?;
-        let preparation = Preparation::from_sealed_bytes(wire.protocol, &wire.preparation)
-            .map_err(|_| NotARecord)?;
-        Ok(Self { id: wire.id, preparation })
+        let half = Zeroizing::new(std::mem::take(&mut wire.preparation));
+        Ok(Self { id: wire.id, protocol: wire.protocol, half })
     }
 }

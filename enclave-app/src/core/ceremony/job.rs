@@ -29,7 +29,7 @@ pub struct Job {
 
 pub(super) enum Stage {
     /// The first step also sets the server's side up.
-    Begin(Plan),
+    Begin(Box<Plan>),
     Go(Box<Machine>),
 }
 
@@ -83,7 +83,7 @@ impl Job {
         let mut machine = match stage {
             Stage::Go(machine) => machine,
             Stage::Begin(plan) => {
-                Box::new(Machine::begin(plan, meta.execution, core).map_err(End::NotStarted)?)
+                Box::new(Machine::begin(*plan, meta.execution, core).map_err(End::NotStarted)?)
             }
         };
         let said = machine.step(messages).map_err(|_fault| {

@@ -44,6 +44,10 @@ impl Machine {
             }
             Plan::Sign { protocol, share, preparation, input } => {
                 let protocol = mpc_protocol(protocol)?;
+                let preparation = preparation
+                    .map(|record| record.preparation())
+                    .transpose()
+                    .map_err(|_| ProblemCode::RecordRefused)?;
                 let preparation = preparation.as_ref();
                 sign(protocol, execution, roster, &share, preparation, &input, rng)
                     .map(Self::Sign)

@@ -7,9 +7,7 @@ use crate::core::wallet::Loaded;
 use crate::core::{Core, Request};
 use crate::record::PreparationRecord;
 use sharekeep_messages::{SignRequest, TaprootTweak, ToSign};
-use sharekeep_mpc::{
-    ExecutionBinding, KeyShare, Prehash, Preparation, Purpose, SchnorrKey, SigningInput,
-};
+use sharekeep_mpc::{ExecutionBinding, KeyShare, Prehash, Purpose, SchnorrKey, SigningInput};
 use sharekeep_schemas::enclave::RecordKey;
 use sharekeep_schemas::{
     PreparationId, PreparationScope, ProblemCode, Protocol, Scheme, WalletId, WalletStatus, codec,
@@ -29,7 +27,7 @@ pub(super) enum Plan {
     Sign {
         protocol: Protocol,
         share: KeyShare,
-        preparation: Option<Preparation>,
+        preparation: Option<PreparationRecord>,
         input: SigningInput,
     },
 }
@@ -134,7 +132,7 @@ impl Request<'_> {
         caller: &Caller,
         scope: PreparationScope,
         id: PreparationId,
-    ) -> Result<Preparation, Stop> {
+    ) -> Result<PreparationRecord, Stop> {
         let session = &caller.session;
         let key = RecordKey::Preparation { user: session.user, device: session.device, scope };
         let sealed = self.records.one(&key)?.ok_or(ProblemCode::PreparationUnknown)?;
@@ -143,7 +141,7 @@ impl Request<'_> {
         if record.id != id {
             return Err(ProblemCode::PreparationUnknown.into());
         }
-        Ok(record.preparation)
+        Ok(record)
     }
 }
 
@@ -161,7 +159,6 @@ pub(in crate::core) fn signing_input(to_sign: &ToSign) -> Result<SigningInput, P
             },
         },
         ToSign::Eddsa(message) => SigningInput::Eddsa(message.as_bytes().to_vec()),
-        #[allow(unreachable_patterns)]
         _ => return Err(ProblemCode::MessageRefused),
     })
 }

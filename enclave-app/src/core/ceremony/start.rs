@@ -211,7 +211,7 @@ impl Request<'_> {
             responder: starting.envelope.responder,
             step: 1,
             messages,
-            stage: Stage::Begin(plan),
+            stage: Stage::Begin(Box::new(plan)),
             now: self.now,
         })))
     }

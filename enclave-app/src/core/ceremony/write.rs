@@ -92,7 +92,7 @@ impl Core {
                 let key = RecordKey::Preparation { user: meta.user, device: meta.device, scope };
                 let version = meta.replaces.unwrap_or(0) + 1;
                 let place = RecordVersion { epoch: 0, record_version: version };
-                let plaintext = PreparationRecord { id, preparation }.encode();
+                let plaintext = PreparationRecord::new(id, &preparation).encode();
                 let bytes = self.seal(vault, meta.user.as_bytes(), &key, place, &plaintext)?;
                 let write = Write {
                     key,

@@ -1,7 +1,6 @@
 //! The core against scripted functions, clients and stores: each bad input by name, with its
 //! problem code, and with neither a write nor a change of memory.
 
-mod ceremonies;
 mod client;
 mod device;
 mod hostile;
@@ -10,7 +9,9 @@ mod property;
 mod records;
 mod requests;
 mod sessions;
+mod steps;
 mod tokens;
+mod wallets;
 mod world;
 
 pub(in crate::core) use client::Client;

@@ -46,12 +46,15 @@ pub(crate) struct Refused {
     pub(crate) writes: Vec<Write>,
 }
 
+/// What KMS wrapped: whose it is, and the key.
+type Wrapped = HashMap<Vec<u8>, (TenantId, [u8; 32])>;
+
 pub(crate) struct World {
     pub(crate) core: Core,
     pub(crate) store: RefCell<BTreeMap<RecordKey, Put>>,
     pub(crate) now: Cell<u64>,
     pub(crate) operator: SigningKey,
-    kms: RefCell<HashMap<Vec<u8>, (TenantId, [u8; 32])>>,
+    kms: RefCell<Wrapped>,
     pub(crate) jwks: RefCell<Option<String>>,
     pub(crate) fetches: Cell<u32>,
     pub(crate) kms_calls: Cell<u32>,
