@@ -1,4 +1,5 @@
-//! Key shares and preparations as they come out of storage.
+//! Key shares and preparations as they come out of storage. Seeds: `tests/fixtures`, as in
+//! `cargo +nightly fuzz run sealed fuzz/corpus/sealed tests/fixtures` from `crates/mpc`.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
