@@ -1,0 +1,71 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Router;
+use serde_bytes::ByteBuf;
+use sharekeep_functions::enclave_client::{EnclaveAddress, EnclaveClient, OneEnclave};
+use sharekeep_functions::store::{Store, StoreKeys, StoreSettings, TablePrefix};
+use sharekeep_functions::{Clock, Config, State, app};
+use sharekeep_schemas::enclave::{Condition, Put, RecordKey, Row, Write};
+
+use crate::Error;
+use crate::identity_provider::unix_now_s;
+use crate::world::{REGION, SignedTenant};
+
+/// What the tables' names start with.
+const TABLE_PREFIX: &str = "sharekeep-local-";
+
+/// The functions' own store, over the embedded database.
+///
+/// # Errors
+/// [`Error::Store`].
+pub fn connect_store(endpoint: &str) -> Result<Store, Error> {
+    Ok(Store::connect(StoreSettings {
+        endpoint: endpoint.to_owned(),
+        region: REGION.to_owned(),
+        keys: StoreKeys {
+            access_key_id: "local".to_owned(),
+            secret_access_key: "local".to_owned(),
+        },
+        prefix: TablePrefix::new(TABLE_PREFIX).map_err(failed)?,
+    }))
+}
+
+/// Makes the tables that are missing and puts the operator's tenant documents in.
+///
+/// # Errors
+/// [`Error::Store`].
+pub async fn provision_store(store: &Store, tenants: &[SignedTenant]) -> Result<(), Error> {
+    store.create_tables().await.map_err(failed)?;
+    let writes: Vec<Write> = tenants
+        .iter()
+        .map(|tenant| Write {
+            key: RecordKey::Tenant(tenant.tenant.clone()),
+            condition: Condition::Any,
+            put: Some(Put {
+                version: tenant.serial,
+                bytes: ByteBuf::from(tenant.bytes.clone()),
+                row: Row::Empty,
+                expires_at_unix_s: None,
+            }),
+        })
+        .collect();
+    store.commit(&writes, unix_now_s()).await.map_err(failed)
+}
+
+/// All the functions' routers as one service. `expected_pcrs` are what a ready enclave shows.
+pub fn build_functions(
+    store: Store,
+    enclave_socket: &Path,
+    expected_pcrs: Vec<Vec<u8>>,
+    clock: Arc<dyn Clock>,
+) -> Router {
+    let client = EnclaveClient::new(EnclaveAddress::Unix(enclave_socket.to_owned()));
+    let directory = Arc::new(OneEnclave::new(client));
+    let config = Config { expected_pcrs, ..Config::default() };
+    app(State::with_clock(config, store, directory, clock))
+}
+
+fn failed(error: sharekeep_functions::Error) -> Error {
+    Error::Store(error.to_string())
+}

@@ -1,0 +1,218 @@
+//! Ceremonies whose steps come again, changed, too early, or from somebody else.
+
+use crate::changes::{Before, REFUSED_BY_ENCLAVE};
+use serde_bytes::ByteBuf;
+use sharekeep_mpc::SigningInput;
+use sharekeep_schemas::http::{CeremonyView, Page, WalletView};
+use sharekeep_schemas::sealed::{CeremonyAborted, CeremonyAnswer, Plain, WalletChanged};
+use sharekeep_schemas::{CeremonyState, ProblemCode, WalletStatus, codec};
+use sharekeep_tests::ceremony::{Running, new_wallet_id};
+use sharekeep_tests::message::note;
+use sharekeep_tests::{Deployment, SealedPost, Site, User};
+
+/// Tables that an ended ceremony changes beside the traces of a refusal: its record says aborted.
+const ABORTED: &[&str] = &["limits", "idempotency", "ceremonies"];
+
+/// Starts a key generation and makes its second step, unsent.
+async fn second_step(alice: &User<'_>) -> (Running<sharekeep_mpc::KeyShare>, SealedPost) {
+    let mut running = alice.start_keygen(new_wallet_id());
+    let answer = running.start.open(&running.start.send(alice.deployment).await);
+    let post = alice.next_step(&mut running, &answer).unwrap();
+    (running, post)
+}
+
+async fn state_of(alice: &User<'_>, running: &Running<sharekeep_mpc::KeyShare>) -> CeremonyState {
+    alice.get(&format!("/v1/ceremonies/{}", running.id)).await.json::<CeremonyView>().state
+}
+
+#[tokio::test]
+async fn a_repeated_step_gets_the_same_answer_and_changes_nothing() {
+    let deployment = Deployment::start().await;
+    let alice = User::signed_in(&deployment, "alice").await;
+    let (mut running, mut post) = second_step(&alice).await;
+    let first = post.send(&deployment).await;
+    assert_eq!(first.status, 200);
+    let records = deployment.records();
+    post.request.sign(&alice.session_key);
+    let again = post.send(&deployment).await;
+    assert_eq!(again.body, first.body);
+    assert_eq!(deployment.records(), records);
+    // And it goes on from there.
+    let answer: CeremonyAnswer = post.open(&again);
+    assert!(alice.next_step(&mut running, &answer).is_none());
+    assert!(running.device.take_output().is_some());
+}
+
+#[tokio::test]
+async fn a_changed_step_ends_the_ceremony() {
+    let deployment = Deployment::start().await;
+    let alice = User::signed_in(&deployment, "alice").await;
+    let (running, post) = second_step(&alice).await;
+    assert_eq!(post.send(&deployment).await.status, 200);
+    let wallets = alice.get("/v1/wallets").await.json::<Page<WalletView>>().items;
+    let changed = alice.step(running.id, 2, vec![ByteBuf::from(vec![0])]);
+    let code = changed.send(&deployment).await.problem();
+    assert_eq!(code, ProblemCode::CeremonyForked);
+    // The key generation had completed with the second step: the wallet it made stays pending.
+    let after = alice.get("/v1/wallets").await.json::<Page<WalletView>>().items;
+    assert_eq!(wallets, after);
+}
+
+#[tokio::test]
+async fn a_changed_start_ends_the_ceremony_before_it_makes_anything() {
+    let deployment = Deployment::start().await;
+    let alice = User::signed_in(&deployment, "alice").await;
+    let (running, post) = second_step(&alice).await;
+    let before = Before::of(&deployment);
+    // Another body for step 1, which was taken.
+    let changed = alice.step(running.id, 1, vec![]);
+    assert_eq!(changed.send(&deployment).await.problem(), ProblemCode::CeremonyForked);
+    before.only_changed(ABORTED);
+    assert_eq!(state_of(&alice, &running).await, CeremonyState::Aborted);
+    assert_eq!(post.send(&deployment).await.problem(), ProblemCode::CeremonyUnknown);
+    assert!(alice.get("/v1/wallets").await.json::<Page<WalletView>>().items.is_empty());
+}
+
+#[tokio::test]
+async fn a_skipped_step_is_refused_and_the_ceremony_goes_on() {
+    let deployment = Deployment::start().await;
+    let alice = User::signed_in(&deployment, "alice").await;
+    let (running, post) = second_step(&alice).await;
+    let before = Before::of(&deployment);
+    for step in [3, 7, u32::MAX] {
+        let skipped = alice.step(running.id, step, vec![]);
+        assert_eq!(skipped.send(&deployment).await.problem(), ProblemCode::CeremonyStep);
+    }
+    before.only_changed(REFUSED_BY_ENCLAVE);
+    assert_eq!(post.send(&deployment).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_start_that_comes_again_under_another_key_is_refused() {
+    let deployment = Deployment::start().await;
+    let alice = User::signed_in(&deployment, "alice").await;
+    // The same payload, sealed anew: another request with the same nonce.
+    let payload = codec::encode(&sharekeep_schemas::sealed::CreateWallet {
+        version: 1,
+        wallet: new_wallet_id(),
+        scheme: sharekeep_schemas::Scheme::EddsaEd25519,
+        protocol: sharekeep_schemas::Protocol::Frost,
+        client_nonce: [7; 32],
+        messages: vec![],
+    });
+    let first = alice.post_bytes("/v1/wallets", payload.clone());
+    let again = alice.post_bytes("/v1/wallets", payload);
+    assert_eq!(first.send(&deployment).await.status, 200);
+    let before = Before::of(&deployment);
+    assert_eq!(again.send(&deployment).await.problem(), ProblemCode::CeremonyRepeated);
+    before.only_changed(REFUSED_BY_ENCLAVE);
+}
+
+#[tokio::test]
+async fn a_message_that_is_none_ends_the_ceremony() {
+    let deployment = Deployment::start().await;
+    let alice = User::signed_in(&deployment, "alice").await;
+    let (running, honest) = second_step(&alice).await;
+    let before = Before::of(&deployment);
+    let noise = alice.step(running.id, 2, vec![ByteBuf::from(vec![0xff; 100])]);
+    let code = noise.send(&deployment).await.problem();
+    assert!(matches!(code, ProblemCode::CeremonyFault | ProblemCode::MalformedRequest), "{code}");
+    before.only_changed(ABORTED);
+    assert_eq!(state_of(&alice, &running).await, CeremonyState::Aborted);
+    assert_eq!(honest.send(&deployment).await.problem(), ProblemCode::CeremonyUnknown);
+}
+
+#[tokio::test]
+async fn another_users_ceremony_does_not_exist() {
+    let deployment = Deployment::start().await;
+    let alice = User::signed_in(&deployment, "alice").await;
+    let bob = User::signed_in(&deployment, "bob").await;
+    let (running, honest) = second_step(&alice).await;
+    let before = Before::of(&deployment);
+    let step = bob.step(running.id, 2, vec![]);
+    let abort = bob.post(&format!("/v1/ceremonies/{}/abort", running.id), &Plain::default());
+    for post in [step, abort] {
+        assert_eq!(post.send(&deployment).await.problem(), ProblemCode::CeremonyUnknown);
+    }
+    let seen = bob.get(&format!("/v1/ceremonies/{}", running.id)).await;
+    assert_eq!(seen.problem(), ProblemCode::NotFound);
+    before.only_changed(REFUSED_BY_ENCLAVE);
+    assert_eq!(honest.send(&deployment).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_aborted_ceremony_is_over() {
+    let deployment = Deployment::start().await;
+    let alice = User::signed_in(&deployment, "alice").await;
+    let (running, next) = second_step(&alice).await;
+    let path = format!("/v1/ceremonies/{}/abort", running.id);
+    let aborted: CeremonyAborted = alice.ask(&path, &Plain::default()).await;
+    assert_eq!(aborted.ceremony, running.id);
+    assert_eq!(next.send(&deployment).await.problem(), ProblemCode::CeremonyUnknown);
+}
+
+#[tokio::test]
+async fn only_an_active_wallet_signs() {
+    let deployment = Deployment::start().await;
+    let alice = User::signed_in(&deployment, "alice").await;
+    let wallet = alice.pending_wallet().await;
+    let before = Before::of(&deployment);
+    let early = alice.start_sign(&wallet, &note("too early"));
+    let answer = early.start.send(&deployment).await;
+    assert_eq!(answer.problem(), ProblemCode::WalletState);
+    before.only_changed(REFUSED_BY_ENCLAVE);
+
+    let path = |verb: &str| format!("/v1/wallets/{}/{verb}", wallet.id);
+    let _: WalletChanged = alice.ask(&path("activate"), &Plain::default()).await;
+    alice.sign(&wallet, &note("in time")).await;
+    let archived: WalletChanged = alice.ask(&path("archive"), &Plain::default()).await;
+    assert_eq!(archived.status, WalletStatus::Archived);
+    let late = alice.start_sign(&wallet, &note("too late"));
+    assert_eq!(late.start.send(&deployment).await.problem(), ProblemCode::WalletState);
+}
+
+#[tokio::test]
+async fn bytes_that_are_a_transaction_are_not_signed_as_a_note() {
+    let deployment = Deployment::start().await;
+    let alice = User::signed_in(&deployment, "alice").await;
+    let wallet = alice.create_wallet().await;
+    let before = Before::of(&deployment);
+    // What is signed is up to the enclave's own decoding: a message kind for another scheme, and
+    // bytes that are no message at all.
+    let text = sharekeep_messages::SignRequest::EthereumText { text: "for another key".into() };
+    for message in [codec::encode(&text), vec![0xf6], vec![]] {
+        let input = SigningInput::Eddsa(b"whatever".to_vec());
+        let running = alice.start_sign_as(&wallet, wallet.id, message, input);
+        let code = running.start.send(&deployment).await.problem();
+        assert_eq!(code, ProblemCode::MessageRefused);
+    }
+    before.only_changed(REFUSED_BY_ENCLAVE);
+}
+
+#[tokio::test]
+async fn a_wallet_id_that_exists_is_not_taken_again() {
+    let deployment = Deployment::start().await;
+    let alice = User::signed_in(&deployment, "alice").await;
+    let wallet = alice.create_wallet().await;
+    let wallets = alice.get("/v1/wallets").await.json::<Page<WalletView>>().items;
+    let again = alice.start_keygen(wallet.id);
+    let code = again.start.send(&deployment).await.problem();
+    assert!(matches!(code, ProblemCode::Conflict | ProblemCode::WalletState), "{code}");
+    assert_eq!(alice.get("/v1/wallets").await.json::<Page<WalletView>>().items, wallets);
+    alice.sign(&wallet, &note("unharmed")).await;
+}
+
+#[tokio::test]
+async fn a_ceremony_that_the_enclave_forgot_does_not_harm_the_wallet() {
+    let mut deployment = Deployment::start().await;
+    let (device, device_key, session_key, wallet) = {
+        let alice = User::signed_in(&deployment, "alice").await;
+        let wallet = alice.create_wallet().await;
+        second_step(&alice).await;
+        (alice.device, alice.device_key, alice.session_key, wallet)
+    };
+    deployment.stack.restart_enclave().await.unwrap();
+    let mut alice = User::arrive(&deployment, "alice").await;
+    (alice.device, alice.device_key, alice.session_key) = (device, device_key, session_key);
+    alice.sign(&wallet, &note("after the crash")).await;
+}

@@ -1,0 +1,17 @@
+//! Flows across crates, on the whole stack: functions, enclave, store, KMS, identity provider.
+//!
+//! Each refusal is asserted with its stable problem code, and with what it left in the store.
+
+mod ceremonies;
+mod changes;
+mod concurrency;
+mod encapsulation;
+mod hostile_function;
+mod hostile_store;
+mod isolation;
+mod main_job;
+mod restart;
+mod secrecy;
+mod signatures;
+mod tokens;
+mod traffic;

@@ -1,0 +1,128 @@
+//! A stack in a temporary directory: as tasks of this process, or as processes of its own.
+
+use sharekeep_local::DataDir;
+use sharekeep_local::process::Supervisor;
+use sharekeep_local::secrecy::Canary;
+use sharekeep_local::stack::{Stack, StackOptions};
+use sharekeep_local::world::{Dump, World};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// A running service, seen from outside.
+pub trait Site: Sync {
+    /// What clients connect to and sign for.
+    fn authority(&self) -> String;
+    /// What surrounds it.
+    fn world(&self) -> &World;
+    /// Everything in the store.
+    fn dump(&self) -> Dump {
+        self.world().database.dump().unwrap()
+    }
+    /// The store but for the functions' own tables of nonces, counters and idempotency keys: all
+    /// that the enclave ever wrote, and the tenants' documents.
+    fn records(&self) -> Dump {
+        let own = |table: &str| TRACES.iter().any(|name| table.ends_with(name));
+        self.dump().into_iter().filter(|(table, _)| !own(table)).collect()
+    }
+}
+
+/// The stack as processes.
+pub struct Processes {
+    pub supervisor: Supervisor,
+    port: u16,
+    dir: TempDir,
+}
+
+pub struct Deployment {
+    pub stack: Stack,
+    dir: TempDir,
+}
+
+/// Tables in which a refused request may leave its traces: nonces, counters, idempotency keys.
+const TRACES: &[&str] = &["limits", "idempotency"];
+
+impl Deployment {
+    pub async fn start() -> Self {
+        Self::start_with(StackOptions::default()).await
+    }
+
+    pub async fn start_with(options: StackOptions) -> Self {
+        let dir = TempDir::new().unwrap();
+        let stack = Stack::start_with(dir.path(), options).await.unwrap();
+        Self { stack, dir }
+    }
+
+    /// Stops everything and starts it again on the same data.
+    pub async fn restart(self) -> Self {
+        self.restart_with(StackOptions::default()).await
+    }
+
+    /// The same with other options.
+    pub async fn restart_with(self, options: StackOptions) -> Self {
+        let Self { stack, dir } = self;
+        stack.stop().await;
+        let stack = Stack::start_with(dir.path(), options).await.unwrap();
+        Self { stack, dir }
+    }
+
+    pub fn path(&self, inside: &str) -> PathBuf {
+        self.dir.path().join(inside)
+    }
+
+    /// How many items each table holds.
+    pub fn counts(&self) -> BTreeMap<String, usize> {
+        self.dump().into_iter().map(|(table, items)| (table, items.len())).collect()
+    }
+}
+
+impl Site for Deployment {
+    fn authority(&self) -> String {
+        self.stack.authority()
+    }
+
+    fn world(&self) -> &World {
+        self.stack.world()
+    }
+}
+
+impl Processes {
+    /// Starts the processes of `program`, which knows the roles.
+    pub async fn start(program: &Path, canary: &Canary) -> Self {
+        Self::start_in(TempDir::new().unwrap(), program, canary).await
+    }
+
+    /// Starts on what an earlier life left behind.
+    pub async fn start_in(dir: TempDir, program: &Path, canary: &Canary) -> Self {
+        let data = DataDir::open(dir.path()).unwrap();
+        // Free a moment ago; nobody else here is in a hurry to take it.
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .unwrap()
+            .port();
+        let supervisor = Supervisor::start(program, data, port, Some(canary)).await.unwrap();
+        Self { supervisor, port, dir }
+    }
+
+    pub fn path(&self, inside: &str) -> PathBuf {
+        self.dir.path().join(inside)
+    }
+
+    /// Stops the processes in order and hands over what they leave behind.
+    pub async fn stop(self) -> TempDir {
+        let stop = tokio_util::sync::CancellationToken::new();
+        stop.cancel();
+        self.supervisor.run(stop).await.unwrap();
+        self.dir
+    }
+}
+
+impl Site for Processes {
+    fn authority(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    fn world(&self) -> &World {
+        self.supervisor.world()
+    }
+}
