@@ -12,10 +12,10 @@
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), sharekeep_local::Error> {
-//! use sharekeep_local::{DataDir, world::{World, WorldOptions}};
-//! let data = DataDir::open(std::path::Path::new("/tmp/sharekeep"))?;
-//! let world = World::start(&data, WorldOptions::default()).await?;
-//! println!("identity provider: {}", world.identity_provider.url());
+//! use sharekeep_local::stack::Stack;
+//! let stack = Stack::start(std::path::Path::new("/tmp/sharekeep")).await?;
+//! println!("{}, users of {}", stack.base_url(), stack.identity_provider().url());
+//! stack.stop().await;
 //! # Ok(())
 //! # }
 //! ```
