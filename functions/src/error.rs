@@ -1,7 +1,7 @@
 use sharekeep_schemas::ProblemCode;
 use std::borrow::Cow;
 
-/// Why a request was not served. Only [`crate::problem`] turns it into an answer.
+/// Why a request was not served. Only the module `problem` turns it into an answer.
 ///
 /// No variant carries what a store or an enclave said in full: their texts can hold item contents,
 /// and errors end up in logs.

@@ -44,9 +44,12 @@ pub(crate) async fn forward(
 }
 
 async fn carry_out(state: &State, post: Sealed, guesses: Vec<RecordQuery>) -> Result<Response> {
-    let begun =
-        Claim::begin(state, &post.session, &post.idempotency_key, &post.fingerprint).await?;
-    let claim = match begun {
+    // The records are nearly always needed: reading them meanwhile saves a wait for the store.
+    let (begun, records) = tokio::join!(
+        Claim::begin(state, &post.session, &post.idempotency_key, &post.fingerprint),
+        Records::loaded(state, queries(&post, guesses)),
+    );
+    let claim = match begun? {
         Begun::First(claim) => claim,
         Begun::Done(body) => return Ok(json(body)),
         Begun::Refused { code, detail } => {
@@ -56,9 +59,9 @@ async fn carry_out(state: &State, post: Sealed, guesses: Vec<RecordQuery>) -> Re
                 retry_after_s: None,
             });
         }
-        Begun::Large(committed) => return repeat(state, &post, guesses, committed).await,
+        Begun::Large(committed) => return repeat(state, &post, records?, committed).await,
     };
-    let settled = match settle(state, &post, guesses).await {
+    let settled = match settle(state, &post, records).await {
         Ok(settled) => settled,
         Err(error) => {
             claim.release(&state.store).await;
@@ -108,10 +111,10 @@ async fn commit(
 async fn repeat(
     state: &State,
     post: &Sealed,
-    guesses: Vec<RecordQuery>,
+    records: Records,
     committed: [u8; 32],
 ) -> Result<Response> {
-    match settle(state, post, guesses).await? {
+    match settle(state, post, Ok(records)).await? {
         Settled::Done { body, writes } if writes.is_empty() || digest(&writes) == committed => {
             Ok(json(body))
         }
@@ -120,15 +123,21 @@ async fn repeat(
     }
 }
 
-async fn settle(state: &State, post: &Sealed, guesses: Vec<RecordQuery>) -> Result<Settled> {
+async fn settle(state: &State, post: &Sealed, records: Result<Records>) -> Result<Settled> {
+    let records = records?;
     let enclave = state.enclaves.holder_of(post.enclave_key).await?;
+    ask(state, &enclave, post.http.clone(), post.traceparent.as_ref(), records).await
+}
+
+/// What the enclave will need for a POST, as far as one can tell from outside.
+fn queries(post: &Sealed, guesses: Vec<RecordQuery>) -> Vec<RecordQuery> {
     let mut queries = guesses;
     queries.push(RecordQuery::One(RecordKey::Tenant(post.tenant.clone())));
     queries.push(RecordQuery::DataKeysOf(post.tenant.clone()));
     if post.user.is_some() {
         queries.push(RecordQuery::One(RecordKey::Session(post.session)));
     }
-    ask(state, &enclave, post.http.clone(), post.traceparent.as_ref(), queries).await
+    queries
 }
 
 /// The deployment's keys: they make user ids and sign receipts and attestations.
@@ -142,10 +151,8 @@ pub(crate) async fn ask(
     enclave: &EnclaveClient,
     http: HttpRequest,
     traceparent: Option<&TraceParent>,
-    queries: Vec<RecordQuery>,
+    mut records: Records,
 ) -> Result<Settled> {
-    let mut records = Records::default();
-    records.load(state, queries).await?;
     let mut call = Call { version: VERSION, http, records: Vec::new() };
     for _ in 0..MAX_CALLS {
         call.records = records.handed_over();
@@ -180,9 +187,16 @@ pub(crate) async fn ask(
 
 /// The records of one request.
 #[derive(Default)]
-struct Records(BTreeMap<RecordQuery, Vec<StoredRecord>>);
+pub(crate) struct Records(BTreeMap<RecordQuery, Vec<StoredRecord>>);
 
 impl Records {
+    /// These, to begin with.
+    pub(crate) async fn loaded(state: &State, queries: Vec<RecordQuery>) -> Result<Self> {
+        let mut records = Self::default();
+        records.load(state, queries).await?;
+        Ok(records)
+    }
+
     fn has(&self, query: &RecordQuery) -> bool {
         self.0.contains_key(query)
     }

@@ -1,5 +1,5 @@
 use crate::error::{Error, Result};
-use crate::exchange::{Settled, ask, deployment_keys, json};
+use crate::exchange::{Records, Settled, ask, deployment_keys, json};
 use crate::gate::{Bucket, Incoming};
 use crate::openapi::Problems;
 use crate::state::State;
@@ -15,8 +15,9 @@ use sharekeep_schemas::http::AttestationAnswer;
 /// to. Clients verify it against the root and the measurements that they hold themselves.
 #[utoipa::path(
     get, path = "/v1/attestation", tag = "attestation",
+    operation_id = "getAttestation",
     params(("nonce" = String, Query, description = "32 random bytes, base64url without padding")),
-    responses((status = 200, body = AttestationAnswer), Problems),
+    responses((status = 200, body = AttestationAnswer, description = "The document"), Problems),
 )]
 pub(crate) async fn get(Use(state): Use<State>, request: Request) -> Result<Response> {
     let incoming = Incoming::read(request).await?;
@@ -31,9 +32,9 @@ pub(crate) async fn get(Use(state): Use<State>, request: Request) -> Result<Resp
         Bucket::of_address(address, &state).take(&state, &incoming.rate).await?;
     }
     let enclave = state.enclaves.any().await?;
-    let queries = deployment_keys().to_vec();
+    let records = Records::loaded(&state, deployment_keys().to_vec()).await?;
     let http = incoming.for_enclave(None, None);
-    match ask(&state, &enclave, http, incoming.traceparent.as_ref(), queries).await? {
+    match ask(&state, &enclave, http, incoming.traceparent.as_ref(), records).await? {
         Settled::Done { body, writes } => {
             state.store.commit(&writes, state.clock.now_unix_s()).await?;
             Ok(json(body))

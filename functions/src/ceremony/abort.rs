@@ -14,9 +14,13 @@ use sharekeep_schemas::http::{SealedAnswer, SealedRequest};
 /// The enclave forgets its state at once.
 #[utoipa::path(
     post, path = "/v1/ceremonies/{id}/abort", tag = "ceremonies",
+    operation_id = "abortCeremony",
     params(("id" = String, Path, description = "The ceremony's id"), PostHeaders),
     request_body = SealedRequest,
-    responses((status = 200, body = SealedAnswer), Problems),
+    responses(
+        (status = 200, body = SealedAnswer, description = "The sealed `CeremonyAborted`"),
+        Problems,
+    ),
 )]
 pub(crate) async fn abort(
     Use(state): Use<State>,

@@ -14,8 +14,9 @@ use sharekeep_schemas::http::CeremonyView;
 /// Where the store last saw it. A running one whose time is over was given up.
 #[utoipa::path(
     get, path = "/v1/ceremonies/{id}", tag = "ceremonies",
+    operation_id = "getCeremony",
     params(("id" = String, Path, description = "The ceremony's id"), SignedHeaders),
-    responses((status = 200, body = CeremonyView), Problems),
+    responses((status = 200, body = CeremonyView, description = "The ceremony"), Problems),
 )]
 pub(crate) async fn get(
     Use(state): Use<State>,

@@ -12,9 +12,13 @@ use sharekeep_schemas::http::{SealedAnswer, SealedRequest};
 /// A preparation or a signature. What it is for, and the message to sign, are inside `sealed`.
 #[utoipa::path(
     post, path = "/v1/ceremonies", tag = "ceremonies",
+    operation_id = "startCeremony",
     params(PostHeaders),
     request_body = SealedRequest,
-    responses((status = 200, body = SealedAnswer), Problems),
+    responses(
+        (status = 200, body = SealedAnswer, description = "The sealed `CeremonyAnswer`"),
+        Problems,
+    ),
 )]
 pub(crate) async fn start(
     Use(state): Use<State>,

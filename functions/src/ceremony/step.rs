@@ -14,9 +14,13 @@ use sharekeep_schemas::http::{SealedAnswer, SealedRequest};
 /// An exact repetition gets the same answer; another body for a step that was taken ends it.
 #[utoipa::path(
     post, path = "/v1/ceremonies/{id}/steps", tag = "ceremonies",
+    operation_id = "stepCeremony",
     params(("id" = String, Path, description = "The ceremony's id"), PostHeaders),
     request_body = SealedRequest,
-    responses((status = 200, body = SealedAnswer), Problems),
+    responses(
+        (status = 200, body = SealedAnswer, description = "The sealed `CeremonyAnswer`"),
+        Problems,
+    ),
 )]
 pub(crate) async fn step(
     Use(state): Use<State>,

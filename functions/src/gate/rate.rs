@@ -41,6 +41,13 @@ impl RateSlot {
     }
 }
 
+/// What a bucket that was in use said, with the time at which it is full again.
+enum Advance {
+    Taken(u64),
+    Empty(u64),
+    Full,
+}
+
 impl Bucket {
     /// A user's requests.
     pub(crate) fn of_user(user: &UserId, per_minute: u32) -> Self {
@@ -68,17 +75,17 @@ impl Bucket {
     pub(crate) async fn take(&self, state: &State, slot: &RateSlot) -> Result<()> {
         for _ in 0..ATTEMPTS {
             let now = state.clock.now_unix_ms();
-            // A bucket in use first: one write. Its full time lies ahead and leaves room.
-            let full_at = match self.advance(state, now).await? {
-                Ok(full_at) => full_at,
-                Err(Some(full_at)) if full_at > now => {
-                    slot.set(self.state(now, full_at));
-                    return Err(self.refusal(now, full_at));
-                }
-                Err(_) => match self.start(state, now).await? {
-                    Some(full_at) => full_at,
-                    // Another request started it meanwhile.
-                    None => continue,
+            // A full bucket first: people pause longer between requests than a token takes.
+            let full_at = match self.start(state, now).await? {
+                Some(full_at) => full_at,
+                None => match self.advance(state, now).await? {
+                    Advance::Taken(full_at) => full_at,
+                    Advance::Empty(full_at) => {
+                        slot.set(self.state(now, full_at));
+                        return Err(self.refusal(now, full_at));
+                    }
+                    // It filled up, or was removed, between the two.
+                    Advance::Full => continue,
                 },
             };
             slot.set(self.state(now, full_at));
@@ -97,12 +104,8 @@ impl Bucket {
         now + MINUTE_MS - self.token_ms()
     }
 
-    /// Moves the full time on; the inner error holds it where it leaves no room or lies behind.
-    async fn advance(
-        &self,
-        state: &State,
-        now: u64,
-    ) -> Result<std::result::Result<u64, Option<u64>>> {
+    /// Takes a token of a bucket that is not full.
+    async fn advance(&self, state: &State, now: u64) -> Result<Advance> {
         let update = self
             .update(state, now)
             .update_expression("SET full_at_ms = full_at_ms + :token, expires_at = :expires_at")
@@ -116,11 +119,12 @@ impl Bucket {
             Ok(answer) => answer
                 .attributes
                 .and_then(|item| number_of(&item, "full_at_ms"))
-                .map(Ok)
+                .map(Advance::Taken)
                 .ok_or(Error::StoreBroken("a bucket without its number".into())),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
-                    Ok(Err(failed.item().and_then(|item| number_of(item, "full_at_ms"))))
+                    let full_at = failed.item().and_then(|item| number_of(item, "full_at_ms"));
+                    Ok(full_at.filter(|at| *at > now).map_or(Advance::Full, Advance::Empty))
                 }
                 _ => Err(fault_of(&error)),
             },

@@ -22,6 +22,7 @@ pub(crate) struct ReadinessCache(Mutex<Option<(u64, Readiness)>>);
 /// Checks the store, the enclave, its access to KMS, its clock and its measurements.
 #[utoipa::path(
     get, path = "/readyz", tag = "health",
+    operation_id = "isReady",
     responses(
         (status = 200, body = Readiness, description = "All checks passed"),
         (status = 503, body = Readiness, description = "One did not"),

@@ -12,8 +12,9 @@ use sharekeep_schemas::http::{Page, SessionView};
 /// All on one page, the oldest first.
 #[utoipa::path(
     get, path = "/v1/sessions", tag = "sessions",
+    operation_id = "listSessions",
     params(SignedHeaders),
-    responses((status = 200, body = Page<SessionView>), Problems),
+    responses((status = 200, body = Page<SessionView>, description = "The sessions"), Problems),
 )]
 pub(crate) async fn list(
     Use(state): Use<State>,

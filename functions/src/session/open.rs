@@ -14,9 +14,13 @@ use sharekeep_schemas::http::{OpenSessionRequest, SealedAnswer};
 /// enclave reads it.
 #[utoipa::path(
     post, path = "/v1/sessions", tag = "sessions",
+    operation_id = "openSession",
     params(PostHeaders),
     request_body = OpenSessionRequest,
-    responses((status = 200, body = SealedAnswer), Problems),
+    responses(
+        (status = 200, body = SealedAnswer, description = "The sealed `SessionOpened`"),
+        Problems,
+    ),
 )]
 pub(crate) async fn open(
     Use(state): Use<State>,

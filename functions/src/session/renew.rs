@@ -14,9 +14,13 @@ use sharekeep_schemas::http::{SealedAnswer, SealedRequest};
 /// A session can renew itself, up to an age at which the user has to sign in again.
 #[utoipa::path(
     post, path = "/v1/sessions/{id}/renew", tag = "sessions",
+    operation_id = "renewSession",
     params(("id" = String, Path, description = "The session's id"), PostHeaders),
     request_body = SealedRequest,
-    responses((status = 200, body = SealedAnswer), Problems),
+    responses(
+        (status = 200, body = SealedAnswer, description = "The sealed `SessionRenewed`"),
+        Problems,
+    ),
 )]
 pub(crate) async fn renew(
     Use(state): Use<State>,

@@ -14,9 +14,13 @@ use sharekeep_schemas::http::{SealedAnswer, SealedRequest};
 /// Ends one of the user's sessions at once, also the one that asks.
 #[utoipa::path(
     post, path = "/v1/sessions/{id}/revoke", tag = "sessions",
+    operation_id = "revokeSession",
     params(("id" = String, Path, description = "The session's id"), PostHeaders),
     request_body = SealedRequest,
-    responses((status = 200, body = SealedAnswer), Problems),
+    responses(
+        (status = 200, body = SealedAnswer, description = "The sealed `SessionRevoked`"),
+        Problems,
+    ),
 )]
 pub(crate) async fn revoke(
     Use(state): Use<State>,

@@ -13,9 +13,13 @@ use sharekeep_schemas::http::{SealedAnswer, SealedRequest};
 /// The client says that its share is stored durably; from then on the wallet signs.
 #[utoipa::path(
     post, path = "/v1/wallets/{id}/activate", tag = "wallets",
+    operation_id = "activateWallet",
     params(("id" = String, Path, description = "The wallet's id"), PostHeaders),
     request_body = SealedRequest,
-    responses((status = 200, body = SealedAnswer), Problems),
+    responses(
+        (status = 200, body = SealedAnswer, description = "The sealed `WalletChanged`"),
+        Problems,
+    ),
 )]
 pub(crate) async fn activate(
     Use(state): Use<State>,

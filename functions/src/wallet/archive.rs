@@ -13,9 +13,13 @@ use sharekeep_schemas::http::{SealedAnswer, SealedRequest};
 /// It cannot sign any more. Nothing is erased.
 #[utoipa::path(
     post, path = "/v1/wallets/{id}/archive", tag = "wallets",
+    operation_id = "archiveWallet",
     params(("id" = String, Path, description = "The wallet's id"), PostHeaders),
     request_body = SealedRequest,
-    responses((status = 200, body = SealedAnswer), Problems),
+    responses(
+        (status = 200, body = SealedAnswer, description = "The sealed `WalletChanged`"),
+        Problems,
+    ),
 )]
 pub(crate) async fn archive(
     Use(state): Use<State>,

@@ -12,9 +12,13 @@ use sharekeep_schemas::http::{SealedAnswer, SealedRequest};
 /// Starts its key generation; the ceremony's further steps go to `/v1/ceremonies/{id}/steps`.
 #[utoipa::path(
     post, path = "/v1/wallets", tag = "wallets",
+    operation_id = "createWallet",
     params(PostHeaders),
     request_body = SealedRequest,
-    responses((status = 200, body = SealedAnswer), Problems),
+    responses(
+        (status = 200, body = SealedAnswer, description = "The sealed `CeremonyAnswer`"),
+        Problems,
+    ),
 )]
 pub(crate) async fn create(
     Use(state): Use<State>,

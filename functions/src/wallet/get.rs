@@ -12,8 +12,9 @@ use sharekeep_schemas::http::WalletView;
 /// Get a wallet
 #[utoipa::path(
     get, path = "/v1/wallets/{id}", tag = "wallets",
+    operation_id = "getWallet",
     params(("id" = String, Path, description = "The wallet's id"), SignedHeaders),
-    responses((status = 200, body = WalletView), Problems),
+    responses((status = 200, body = WalletView, description = "The wallet"), Problems),
 )]
 pub(crate) async fn get(
     Use(state): Use<State>,

@@ -19,12 +19,13 @@ const MAX_LIMIT: u16 = 100;
 /// In pages, in an order of no meaning. `active-unbacked`: losing the device loses the wallet.
 #[utoipa::path(
     get, path = "/v1/wallets", tag = "wallets",
+    operation_id = "listWallets",
     params(
         ("limit" = Option<u16>, Query, description = "1 to 100; 50 if absent"),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
         SignedHeaders,
     ),
-    responses((status = 200, body = Page<WalletView>), Problems),
+    responses((status = 200, body = Page<WalletView>, description = "A page of wallets"), Problems),
 )]
 pub(crate) async fn list(Use(state): Use<State>, get: SignedGet) -> Result<Json<Page<WalletView>>> {
     let (limit, after) = paging(get.query.as_deref())?;

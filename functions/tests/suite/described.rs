@@ -19,9 +19,18 @@ fn the_description_is_openapi_3_1_and_knows_every_route() {
     let document = serde_json::to_value(sharekeep_functions::openapi()).unwrap();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
     let mut routes = Vec::new();
+    let mut ids = std::collections::BTreeSet::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             assert!(operation["summary"].is_string(), "{method} {path}");
+            assert!(ids.insert(operation["operationId"].to_string()), "{method} {path}");
+            for (status, response) in operation["responses"].as_object().unwrap() {
+                assert_ne!(
+                    response["description"].as_str().unwrap_or_default(),
+                    "",
+                    "{status} {path}"
+                );
+            }
             routes.push(format!("{method} {path}"));
         }
     }
