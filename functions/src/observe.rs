@@ -15,6 +15,10 @@ use rand_core::RngCore;
 use sharekeep_schemas::ProblemCode;
 use sharekeep_schemas::http::headers::REQUEST_ID;
 use std::time::Instant;
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Most header fields of a request; browsers and proxies send about thirty.
 const MAX_HEADERS: usize = 64;
@@ -94,14 +98,14 @@ impl Line<'_> {
     }
 }
 
-/// Logs to standard output, one JSON object a line, at the level that `RUST_LOG` says (`info` when
-/// it says nothing).
+/// Logs to standard output, one JSON object a line. Of libraries only warnings: at finer levels some
+/// of them write out what they send.
 pub fn log_as_json() {
-    let filter = tracing_subscriber::EnvFilter::builder()
-        .with_default_directive(tracing::level_filters::LevelFilter::INFO.into())
-        .from_env_lossy();
+    let levels =
+        Targets::new().with_default(Level::WARN).with_target(env!("CARGO_CRATE_NAME"), Level::INFO);
+    let lines = tracing_subscriber::fmt::layer().json().with_span_list(false);
     // A second call is a mistake without consequence: the first one's settings stay.
-    let _ = tracing_subscriber::fmt().json().with_env_filter(filter).try_init();
+    let _ = tracing_subscriber::registry().with(lines).with(levels).try_init();
 }
 
 /// The outermost layer.
