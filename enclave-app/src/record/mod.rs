@@ -10,6 +10,8 @@ mod device;
 mod location;
 mod preparation;
 mod session;
+#[cfg(test)]
+mod tests;
 mod token;
 mod wallet;
 

@@ -2,7 +2,7 @@ use super::client::open;
 use super::world::{NOW, tenant};
 use super::{Client, World};
 use sharekeep_schemas::ProblemCode::*;
-use sharekeep_schemas::enclave::{RecordKey, RecordQuery};
+use sharekeep_schemas::enclave::{Call, LoadedRecord, RecordKey, RecordQuery, Reply};
 use sharekeep_schemas::sealed::{SessionOpened, SessionRenewed, SessionRevoked};
 use sharekeep_schemas::{Scope, WalletId};
 
@@ -248,5 +248,52 @@ fn proofs_that_do_not_hold_are_refused() {
     for change in changes {
         let (sealed, _) = client.opening_with(&world, change);
         world.refuses(&client.sign(&world, &sealed), SessionProofInvalid);
+    }
+}
+
+#[test]
+fn two_first_logins_at_once_end_with_the_same_keys() {
+    let world = World::new();
+    let clients = [Client::new("shop", "alice"), Client::new("shop", "alice")];
+    let openings = clients.each_ref().map(|client| client.opening_with(&world, |_| ()));
+    let https = [0, 1].map(|n| clients[n].sign(&world, &openings[n].0));
+    let mut records = [vec![], vec![]];
+    let mut done = [None, None];
+    // In step: each round both ask before either one's writes are committed.
+    for _ in 0..8 {
+        let replies = [0, 1].map(|n| {
+            let call = Call { version: 1, http: https[n].clone(), records: records[n].clone() };
+            if done[n].is_none() { Some(world.reply(&call)) } else { None }
+        });
+        for (n, reply) in replies.into_iter().enumerate() {
+            let queries = match reply {
+                Some(Reply::Need { queries }) => queries,
+                Some(Reply::Provision { writes, queries }) => {
+                    let _lost_race = world.commit(&writes);
+                    queries
+                }
+                Some(Reply::Done { body, writes }) => {
+                    world.commit(&writes).unwrap();
+                    done[n] = Some(body);
+                    continue;
+                }
+                Some(Reply::Refused { code, .. }) => panic!("{code}"),
+                None => continue,
+            };
+            for query in queries {
+                let found = world.load(&query);
+                records[n].retain(|record: &LoadedRecord| record.query != query);
+                records[n].push(LoadedRecord { query, found });
+            }
+        }
+    }
+    let users = [0, 1].map(|n| {
+        let opened: SessionOpened = open(&openings[n].1, done[n].as_ref().expect("opened"));
+        opened.user
+    });
+    assert_eq!(users[0], users[1]);
+    for client in &clients {
+        let path = format!("/v1/sessions/{}/renew", client.id());
+        assert!(client.plain::<SessionRenewed>(&world, &path).is_ok());
     }
 }
