@@ -2,7 +2,7 @@
 
 use crate::clock::now_unix_s;
 use crate::home::{AttestedImage, Pins, Session};
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, printable};
 use crate::retry::{Failure, RetryPolicy};
 use crate::transport::{Answer, Transport};
 use crate::{Error, Result, Settings};
@@ -96,7 +96,11 @@ impl Client {
         let answer =
             self.transport.send(Method::GET, &url, HeaderMap::new(), Bytes::new(), limit).await?;
         // A service that is not ready answers 503 with the same body.
-        read_json(&answer.body)
+        let mut readiness: Readiness = read_json(&answer.body)?;
+        for check in &mut readiness.checks {
+            (check.name, check.detail) = (printable(&check.name), printable(&check.detail));
+        }
+        Ok(readiness)
     }
 
     /// A GET signed by the session. What it shows are routing copies.

@@ -104,7 +104,7 @@ impl fmt::Display for Refusal {
 }
 
 /// Removes what could drive a terminal or hide text (escape sequences, bidirectional overrides).
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let bidirectional = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars()
         .take(MAX_TEXT_CHARS)

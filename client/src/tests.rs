@@ -5,7 +5,8 @@ use crate::home::HeldWallet;
 use crate::{Error, ErrorKind, NewWallet, SignedIn, Silent};
 use sharekeep_channel::receipt::StatementKey;
 use sharekeep_messages::{SignRequest, SignatureParts};
-use sharekeep_schemas::{ProblemCode, Protocol, Scheme, WalletStatus};
+use sharekeep_mpc::{Fault, PartyIndex};
+use sharekeep_schemas::{PreparationScope, ProblemCode, Protocol, Scheme, WalletStatus};
 use std::collections::BTreeSet;
 
 fn frost(scheme: Scheme) -> NewWallet {
@@ -236,4 +237,29 @@ async fn a_share_moved_to_another_wallets_file_is_refused() {
     std::fs::rename(folder.join(format!("{}.age", made.id)), folder.join(format!("{other}.age")))
         .unwrap();
     assert!(matches!(home.wallet(other), Err(Error::Damaged(_))));
+}
+
+#[tokio::test]
+async fn a_cheated_preparation_is_never_used_again_and_its_wallets_stop() {
+    user!(service, home, user);
+    let _ = &service;
+    let mut cheated = wallet(&user).await;
+    // As if it were a dkls23 wallet: those have a preparation of their own.
+    cheated.protocol = Protocol::Dkls23;
+    home.store_wallet(&cheated).unwrap();
+    let other = NewWallet { name: None, ..frost(Scheme::EddsaEd25519) };
+    let other = user.create_wallet(&other).await.unwrap();
+    let scope = Some(PreparationScope::Wallet(cheated.id));
+
+    let accident: Result<(), Error> = Err(Error::Fault(Fault::Aborted));
+    assert!(user.stop_after_cheating(scope, accident).is_err());
+    assert_eq!(home.wallet(cheated.id).unwrap().unwrap().status, WalletStatus::ActiveUnbacked);
+
+    let fault = Fault::Cheating { party: PartyIndex(1) };
+    let cheating: Result<(), Error> = Err(Error::Fault(fault));
+    assert!(user.stop_after_cheating(scope, cheating).is_err());
+    let cheated = home.wallet(cheated.id).unwrap().unwrap();
+    assert_eq!(cheated.status, WalletStatus::Locked);
+    assert!(matches!(user.sign(&cheated, &raw()).await, Err(Error::WalletStatus { .. })));
+    assert_eq!(home.wallet(other.id).unwrap().unwrap().status, WalletStatus::ActiveUnbacked);
 }

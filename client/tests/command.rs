@@ -159,6 +159,8 @@ fn json_is_one_object_also_for_failures() {
     let bad = place.run(&["session", "list", "--json"]);
     assert_eq!(json(&bad)["error"]["kind"], "not-signed-in");
     assert_eq!(json(&bad)["error"]["exit_code"], code(&bad));
+    let wrong = place.run(&["fly", "--json"]);
+    assert_eq!((code(&wrong), &json(&wrong)["error"]["kind"]), (2, &"usage".into()));
 }
 
 #[test]

@@ -16,6 +16,17 @@ use std::time::Duration;
 /// The enclave searches its primes in idle time; this is how long a device waits for them.
 const PRIME_PATIENCE: Duration = Duration::from_secs(15 * 60);
 
+impl HeldWallet {
+    /// What this wallet's protocol prepares for; `None` if it needs no preparation.
+    pub fn preparation_scope(&self) -> Option<PreparationScope> {
+        match self.protocol {
+            Protocol::Cggmp24 => Some(PreparationScope::Pair(self.protocol)),
+            Protocol::Dkls23 => Some(PreparationScope::Wallet(self.id)),
+            Protocol::Frost => None,
+        }
+    }
+}
+
 impl SignedIn<'_> {
     /// Makes what this device needs once before its cggmp24 wallets can sign: searches four safe
     /// primes on all cores (unless they are handed over) and exchanges proofs with the enclave.
@@ -82,7 +93,7 @@ impl SignedIn<'_> {
     /// # Errors
     /// As [`Self::prepare_pair`].
     pub async fn ensure_prepared(&self, wallet: &HeldWallet) -> Result<Option<HeldPreparation>> {
-        let Some(scope) = scope_of(wallet) else { return Ok(None) };
+        let Some(scope) = wallet.preparation_scope() else { return Ok(None) };
         match self.home.preparation(scope)? {
             Some(held) => Ok(Some(held)),
             None => self.prepare_for(wallet).await,
@@ -91,7 +102,7 @@ impl SignedIn<'_> {
 
     /// Makes it anew, whether there is one or not. The old one is replaced only by a new one.
     pub(super) async fn prepare_for(&self, wallet: &HeldWallet) -> Result<Option<HeldPreparation>> {
-        match scope_of(wallet) {
+        match wallet.preparation_scope() {
             None => Ok(None),
             Some(PreparationScope::Pair(_)) => self.prepare_pair(None).await.map(Some),
             Some(PreparationScope::Wallet(_)) => self.prepare_wallet(wallet).await.map(Some),
@@ -122,7 +133,8 @@ impl SignedIn<'_> {
         };
         let patience = Some(PRIME_PATIENCE);
         let start = Start { path: "/v1/ceremonies", payload: &payload, patience };
-        let finished = self.drive(enclave, ceremony, start).await?;
+        let finished = self.drive(enclave, ceremony, start).await;
+        let finished = self.stop_after_cheating(Some(scope), finished)?;
         let CeremonyResult::Preparation { id: theirs } = finished.server? else {
             return Err(Error::Disagreement("kind of the ceremony"));
         };
@@ -133,15 +145,6 @@ impl SignedIn<'_> {
         let held = HeldPreparation { id, scope, created_at_unix_s: now_unix_s(), half };
         self.home.store_preparation(&held)?;
         Ok(held)
-    }
-}
-
-/// What a wallet's protocol prepares for.
-pub(super) fn scope_of(wallet: &HeldWallet) -> Option<PreparationScope> {
-    match wallet.protocol {
-        Protocol::Cggmp24 => Some(PreparationScope::Pair(wallet.protocol)),
-        Protocol::Dkls23 => Some(PreparationScope::Wallet(wallet.id)),
-        Protocol::Frost => None,
     }
 }
 

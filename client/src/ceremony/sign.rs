@@ -84,7 +84,8 @@ impl SignedIn<'_> {
         let run = |enclave: EnclavePublicKey| async move {
             self.sign_once(wallet, preparation, what, message, &enclave).await
         };
-        self.client.with_enclave(run).await
+        let result = self.client.with_enclave(run).await;
+        self.stop_after_cheating(wallet.preparation_scope(), result)
     }
 
     async fn sign_once(

@@ -1,5 +1,6 @@
 //! What this device keeps: settings in the open, everything else in age files that a passphrase
-//! opens. Every write is whole or not there, and one process works here at a time.
+//! opens. Every write is whole or not there, and one process works here at a time. Keyrings of
+//! operating systems are not used.
 //!
 //! ```text
 //! <home>/            0700

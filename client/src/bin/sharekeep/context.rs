@@ -6,8 +6,9 @@ use sharekeep::{Client, Error, Home, OpenHome, Result, Session};
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A session with less than this left is renewed before it is used: a preparation takes minutes.
-const RENEW_BELOW_S: u64 = 300;
+/// A session with less than this left is renewed before it is used: a preparation can take minutes
+/// when the enclave has to search primes as well.
+const RENEW_BELOW_S: u64 = 600;
 
 /// An opened device.
 pub(crate) struct Context {

@@ -51,6 +51,19 @@ pub(crate) fn failure(error: &Error, json: bool) -> ExitCode {
     ExitCode::from(code)
 }
 
+/// Prints why the command line was not understood, or the help that was asked for.
+pub(crate) fn parse_failure(error: &clap::Error) -> ExitCode {
+    // Whether `--json` was given cannot be taken from arguments that do not parse.
+    let json = std::env::args_os().any(|argument| argument == "--json");
+    if json && error.use_stderr() {
+        let text = error.to_string();
+        let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        return failure(&Error::Usage(first.to_owned()), true);
+    }
+    let _ = error.print();
+    ExitCode::from(error.exit_code() as u8)
+}
+
 /// Tells the user something that is not the result.
 pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");

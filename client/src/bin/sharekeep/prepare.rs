@@ -18,13 +18,9 @@ async fn prepare(context: &Context, options: &Prepare) -> Result<Report> {
     };
     let scope = match &wallet {
         None => PreparationScope::Pair(Protocol::Cggmp24),
-        Some(wallet) => match wallet.protocol {
-            Protocol::Cggmp24 => PreparationScope::Pair(Protocol::Cggmp24),
-            Protocol::Dkls23 => PreparationScope::Wallet(wallet.id),
-            Protocol::Frost => {
-                return Err(Error::Usage("this wallet needs no preparation".to_owned()));
-            }
-        },
+        Some(wallet) => wallet
+            .preparation_scope()
+            .ok_or_else(|| Error::Usage("this wallet needs no preparation".to_owned()))?,
     };
     if context.home.has_preparation(scope) && !options.again {
         let text = "It is there already. (--again makes it anew.)";

@@ -8,7 +8,6 @@ use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use serde_json::{Value, json};
 use sharekeep::{Error, HeldWallet, Result, SignedIn, SignedMessage};
 use sharekeep_messages::{Encoding, SignRequest, SignatureParts, SignedOutput};
-use sharekeep_schemas::Protocol;
 use std::io::Write;
 use std::path::Path;
 use std::time::Instant;
@@ -32,7 +31,8 @@ async fn sign(context: &Context, command: &Sign, plan: Plan) -> Result<Report> {
     let began = Instant::now();
     let display = Display::new();
     let user = SignedIn::new(&context.client, &context.home, &session, &display);
-    if wallet.protocol != Protocol::Frost {
+    // Apart from signing only so that the two times can be told apart.
+    if wallet.preparation_scope().is_some_and(|scope| !context.home.has_preparation(scope)) {
         user.ensure_prepared(&wallet).await?;
     }
     let prepared = began.elapsed();
