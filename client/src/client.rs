@@ -4,7 +4,7 @@ use crate::clock::now_unix_s;
 use crate::home::{AttestedImage, Pins, Session};
 use crate::refusal::{Refusal, printable};
 use crate::retry::{Failure, RetryPolicy};
-use crate::transport::{Answer, Transport};
+use crate::transport::{Answer, Traffic, Transport};
 use crate::{Error, Result, Settings};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
@@ -51,6 +51,11 @@ impl Client {
     pub fn with_retry_policy(mut self, retry: RetryPolicy) -> Self {
         self.retry = retry;
         self
+    }
+
+    /// What was exchanged with the service so far, for measurements.
+    pub fn traffic(&self) -> Traffic {
+        self.transport.traffic()
     }
 
     /// The settings.

@@ -74,3 +74,4 @@ pub use refusal::Refusal;
 pub use retry::RetryPolicy;
 pub use session::{PendingSession, SessionWish};
 pub use settings::{AttestationRoot, Settings};
+pub use transport::Traffic;

@@ -35,4 +35,4 @@ pub mod world;
 
 pub use data_dir::DataDir;
 pub use error::Error;
-pub use reveal::{reveal_secrets, secret_scalar};
+pub use reveal::{dump_store, reveal_secrets, secret_scalar};

@@ -18,7 +18,7 @@ use sharekeep_testkit::{SoftKms, SoftKmsSettings};
 use zeroize::Zeroizing;
 
 use crate::secrecy::Needle;
-use crate::world::{Database, STORE_FILE};
+use crate::world::{Database, Dump, STORE_FILE};
 use crate::{DataDir, Error, data_dir};
 
 /// What the enclave's data keys are bound to in KMS, beside tenant and deployment.
@@ -42,6 +42,14 @@ pub fn reveal_secrets(data: &DataDir) -> Result<Vec<Needle>, Error> {
     store.deployment_keys(&keys, &mut needles)?;
     store.server_shares(&keys, &mut needles)?;
     Ok(needles)
+}
+
+/// Everything in the store of a stopped stack.
+///
+/// # Errors
+/// [`Error::Database`].
+pub fn dump_store(data: &DataDir) -> Result<Dump, Error> {
+    Database::open(&data.path(STORE_FILE))?.dump()
 }
 
 /// The secret scalar inside a key share's byte form: what a search must look for, since the share

@@ -9,6 +9,8 @@ use hyper::body::Bytes;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How long one request may take. A full cggmp24 step takes the enclave half a second, and it may
@@ -21,6 +23,25 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub(crate) struct Transport {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    counters: Arc<Counters>,
+}
+
+#[derive(Default)]
+struct Counters {
+    requests: AtomicU64,
+    sent: AtomicU64,
+    received: AtomicU64,
+}
+
+/// What a client has exchanged with hosts so far. Bodies only: heads are a few hundred bytes more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Traffic {
+    /// Requests that were answered.
+    pub requests: u64,
+    /// Bytes of request bodies.
+    pub bytes_sent: u64,
+    /// Bytes of answers' bodies.
+    pub bytes_received: u64,
 }
 
 /// What came back.
@@ -43,7 +64,18 @@ impl Transport {
             .https_or_http()
             .enable_http1()
             .wrap_connector(tcp);
-        Ok(Self { client: Client::builder(TokioExecutor::new()).build(connector) })
+        let client = Client::builder(TokioExecutor::new()).build(connector);
+        Ok(Self { client, counters: Arc::default() })
+    }
+
+    /// What was exchanged so far.
+    pub(crate) fn traffic(&self) -> Traffic {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Traffic {
+            requests: read(&self.counters.requests),
+            bytes_sent: read(&self.counters.sent),
+            bytes_received: read(&self.counters.received),
+        }
     }
 
     /// Sends a request and reads at most `limit` bytes of an answer.
@@ -58,6 +90,7 @@ impl Transport {
         body: Bytes,
         limit: usize,
     ) -> Result<Answer> {
+        let sent = body.len() as u64;
         let mut request = Request::builder()
             .method(method)
             .uri(url)
@@ -74,11 +107,11 @@ impl Transport {
                     Error::Unreachable("the connection broke".to_owned())
                 }
             })?;
-            Ok(Answer {
-                status: head.status.as_u16(),
-                headers: head.headers,
-                body: body.to_bytes(),
-            })
+            let body = body.to_bytes();
+            self.counters.requests.fetch_add(1, Ordering::Relaxed);
+            self.counters.sent.fetch_add(sent, Ordering::Relaxed);
+            self.counters.received.fetch_add(body.len() as u64, Ordering::Relaxed);
+            Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
         };
         tokio::time::timeout(REQUEST_TIMEOUT, exchange)
             .await

@@ -6,10 +6,13 @@ use secp256k1::{Scalar, Secp256k1, XOnlyPublicKey, schnorr};
 use sha2::{Digest, Sha256};
 
 /// One input that a wallet owns, two outputs.
-pub(crate) struct Spend {
-    pub(crate) internal_key: [u8; 32],
-    pub(crate) amount_sat: u64,
-    pub(crate) outputs: [(u64, [u8; 32]); 2],
+pub struct Spend {
+    /// The owner's untweaked x-only key.
+    pub internal_key: [u8; 32],
+    /// What the spent output holds.
+    pub amount_sat: u64,
+    /// Amounts in satoshis and x-only output keys.
+    pub outputs: [(u64, [u8; 32]); 2],
 }
 
 const SEQUENCE: [u8; 4] = 0xffff_fffdu32.to_le_bytes();
@@ -30,14 +33,14 @@ fn sha(parts: &[&[u8]]) -> [u8; 32] {
 }
 
 /// The BIP-86 output key: the internal key tweaked with no script tree.
-pub(crate) fn output_key(internal_key: &[u8; 32]) -> Result<[u8; 32]> {
+pub fn output_key(internal_key: &[u8; 32]) -> Result<[u8; 32]> {
     let tweak = Scalar::from_be_bytes(tagged("TapTweak", &[internal_key]))?;
     let key = XOnlyPublicKey::from_byte_array(*internal_key)?;
     Ok(key.add_tweak(&Secp256k1::verification_only(), &tweak)?.0.serialize())
 }
 
 /// The output key inside a taproot address (BIP-350).
-pub(crate) fn key_of_address(address: &str) -> Result<[u8; 32]> {
+pub fn key_of_address(address: &str) -> Result<[u8; 32]> {
     let (_, version, program) = bech32::segwit::decode(address)?;
     ensure!(version.to_u8() == 1, "not a taproot address");
     program.try_into().ok().context("not a taproot address")
@@ -71,7 +74,7 @@ impl Spend {
     }
 
     /// The PSBT an app would hand to the wallet.
-    pub(crate) fn psbt(&self) -> Result<Vec<u8>> {
+    pub fn psbt(&self) -> Result<Vec<u8>> {
         let unsigned = [&VERSION[..], &self.body(), &LOCK_TIME].concat();
         let owner = Self::script(&output_key(&self.internal_key)?);
         let spent = [&self.amount_sat.to_le_bytes()[..], &[34], &owner].concat();
@@ -110,7 +113,7 @@ impl Spend {
     }
 
     /// Checks that `raw` is this very spend, signed by the output key.
-    pub(crate) fn check(&self, raw: &[u8]) -> Result<()> {
+    pub fn check(&self, raw: &[u8]) -> Result<()> {
         let head = [&VERSION[..], &[0, 1], &self.body()].concat();
         let Some(witness) = raw.strip_prefix(&head[..]) else {
             bail!("another transaction was signed")

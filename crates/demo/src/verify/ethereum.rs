@@ -6,11 +6,15 @@ use secp256k1::{Message, Secp256k1, ecdsa};
 use sha3::{Digest, Keccak256};
 
 /// A transfer as the app wants it.
-pub(crate) struct Transfer {
-    pub(crate) chain_id: u64,
-    pub(crate) nonce: u64,
-    pub(crate) to: [u8; 20],
-    pub(crate) value_wei: u128,
+pub struct Transfer {
+    /// EIP-155.
+    pub chain_id: u64,
+    /// Transactions that the sender made before.
+    pub nonce: u64,
+    /// The receiver.
+    pub to: [u8; 20],
+    /// The amount.
+    pub value_wei: u128,
 }
 
 impl Transfer {
@@ -26,7 +30,7 @@ impl Transfer {
     }
 
     /// `0x02 ‖ rlp(9 fields)`, what is signed.
-    pub(crate) fn unsigned(&self) -> Vec<u8> {
+    pub fn unsigned(&self) -> Vec<u8> {
         let mut rlp = RlpStream::new_list(9);
         self.append_fields(&mut rlp);
         [&[2][..], &rlp.out()].concat()
@@ -34,7 +38,7 @@ impl Transfer {
 }
 
 /// The EIP-55 address of the key that signed `raw`, after checking that it signed `wanted`.
-pub(crate) fn sender_of(raw: &[u8], wanted: &Transfer) -> Result<String> {
+pub fn sender_of(raw: &[u8], wanted: &Transfer) -> Result<String> {
     ensure!(raw.first() == Some(&2), "not a type 2 transaction");
     let fields = Rlp::new(&raw[1..]);
     ensure!(fields.item_count()? == 12, "not 12 fields");

@@ -1,0 +1,134 @@
+//! One line of the result.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// What an operation cost, per run.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Cost {
+    pub(crate) client_cpu: Duration,
+    pub(crate) server_cpu: Duration,
+    pub(crate) wall: Duration,
+    pub(crate) round_trips: u64,
+    pub(crate) bytes: u64,
+}
+
+impl Cost {
+    /// The mean of several runs.
+    pub(crate) fn mean(runs: &[Self]) -> Self {
+        let count = u32::try_from(runs.len().max(1)).expect("nobody repeats 4 billion times");
+        let sum = |part: fn(&Self) -> Duration| runs.iter().map(part).sum::<Duration>() / count;
+        Self {
+            client_cpu: sum(|c| c.client_cpu),
+            server_cpu: sum(|c| c.server_cpu),
+            wall: sum(|c| c.wall),
+            round_trips: runs.iter().map(|c| c.round_trips).sum::<u64>() / u64::from(count),
+            bytes: runs.iter().map(|c| c.bytes).sum::<u64>() / u64::from(count),
+        }
+    }
+
+    fn cpu(&self) -> Duration {
+        self.client_cpu + self.server_cpu
+    }
+}
+
+/// A row of `./dev bench --json`.
+#[derive(Serialize)]
+pub(crate) struct Row {
+    /// scheme/protocol/operation; `bare/` in front where only the protocol itself ran.
+    name: String,
+    client_cpu_ms: f64,
+    server_cpu_ms: f64,
+    wall_ms: f64,
+    round_trips: u64,
+    bytes: u64,
+    /// CPU of both sides over CPU of both sides of the bare protocol, in this run.
+    ratio_to_bare: Option<f64>,
+    /// CPU over the bare protocol's, both sides, per round trip, in ms.
+    overhead_ms_per_round_trip: Option<f64>,
+}
+
+fn ms(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}
+
+impl Row {
+    /// A bare row: the measure of the others.
+    pub(crate) fn bare(operation: &str, cost: &Cost) -> Self {
+        Self::new(format!("bare/{operation}"), cost, None)
+    }
+
+    /// A row through the stack, compared to its bare cost where there is one.
+    pub(crate) fn through_stack(operation: &str, cost: &Cost, bare: Option<&Cost>) -> Self {
+        Self::new(operation.to_owned(), cost, bare)
+    }
+
+    fn new(name: String, cost: &Cost, bare: Option<&Cost>) -> Self {
+        let overhead = bare.filter(|_| cost.round_trips > 0).map(|bare| {
+            let trips = u32::try_from(cost.round_trips).unwrap_or(u32::MAX);
+            ms(cost.cpu().saturating_sub(bare.cpu()) / trips)
+        });
+        Self {
+            name,
+            client_cpu_ms: ms(cost.client_cpu),
+            server_cpu_ms: ms(cost.server_cpu),
+            wall_ms: ms(cost.wall),
+            round_trips: cost.round_trips,
+            bytes: cost.bytes,
+            ratio_to_bare: bare.map(|bare| {
+                (cost.cpu().as_secs_f64() / bare.cpu().as_secs_f64() * 1e3).round() / 1e3
+            }),
+            overhead_ms_per_round_trip: overhead,
+        }
+    }
+
+    /// The heading of [`Row::line`].
+    pub(crate) fn heading() -> String {
+        format!(
+            "{:<42} {:>11} {:>11} {:>10} {:>6} {:>9} {:>8} {:>11}",
+            "scheme/protocol/operation",
+            "client CPU",
+            "server CPU",
+            "wall",
+            "trips",
+            "bytes",
+            "/ bare",
+            "over/trip"
+        )
+    }
+
+    /// For people, in ms.
+    pub(crate) fn line(&self) -> String {
+        let or_dash = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| format!("{v:.2}"));
+        format!(
+            "{:<42} {:>11.2} {:>11.2} {:>10.2} {:>6} {:>9} {:>8} {:>11}",
+            self.name,
+            self.client_cpu_ms,
+            self.server_cpu_ms,
+            self.wall_ms,
+            self.round_trips,
+            self.bytes,
+            or_dash(self.ratio_to_bare),
+            or_dash(self.overhead_ms_per_round_trip),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ratio_compares_both_sides_with_both_sides() {
+        let cost = |ms| Cost {
+            client_cpu: Duration::from_millis(ms),
+            server_cpu: Duration::from_millis(ms),
+            round_trips: 2,
+            ..Cost::default()
+        };
+        let row = Row::through_stack("x", &cost(15), Some(&cost(10)));
+        assert_eq!(row.ratio_to_bare, Some(1.5));
+        assert_eq!(row.overhead_ms_per_round_trip, Some(5.0));
+    }
+}

@@ -1,0 +1,88 @@
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use crate::Stack;
+
+/// The `sharekeep` command of one user on one device.
+pub struct User {
+    program: PathBuf,
+    home: PathBuf,
+    passphrase_file: PathBuf,
+}
+
+impl User {
+    pub(crate) fn new(program: PathBuf, home: PathBuf, passphrase_file: PathBuf) -> Self {
+        Self { program, home, passphrase_file }
+    }
+
+    /// Where the device keeps its state.
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// Where the device's passphrase is.
+    pub fn passphrase_file(&self) -> &Path {
+        &self.passphrase_file
+    }
+
+    /// Runs a command and returns its JSON answer with the time it took. What it tells people
+    /// goes to standard error.
+    ///
+    /// # Errors
+    /// When it fails; with what it said.
+    pub fn run(&self, arguments: &[&str]) -> Result<(Value, Duration)> {
+        let start = Instant::now();
+        let output = Command::new(&self.program)
+            .arg("--home")
+            .arg(&self.home)
+            .arg("--passphrase-file")
+            .arg(&self.passphrase_file)
+            .arg("--json")
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stderr(Stdio::inherit())
+            .output()
+            .with_context(|| format!("cannot start {}", self.program.display()))?;
+        let took = start.elapsed();
+        let said = String::from_utf8_lossy(&output.stdout);
+        ensure!(output.status.success(), "sharekeep {} failed: {said}", arguments.join(" "));
+        let answer = serde_json::from_str(&said).with_context(|| format!("no JSON: {said}"))?;
+        Ok((answer, took))
+    }
+
+    /// Sets the device up for a stack and signs a development user in.
+    ///
+    /// # Errors
+    /// When a command fails.
+    pub fn sign_in(&self, stack: &Stack, name: &str) -> Result<()> {
+        let (root, pcrs) = (stack.fact("attestation root")?, stack.fact("pcr allowlist")?);
+        let (url, tenant) = (stack.fact("url")?, stack.fact("tenant")?);
+        self.run(&["init", "--url", url, "--tenant", tenant, "--root", root, "--pcrs", pcrs])?;
+        self.login(stack, name)
+    }
+
+    /// Signs a development user in.
+    ///
+    /// # Errors
+    /// When the command fails.
+    pub fn login(&self, stack: &Stack, name: &str) -> Result<()> {
+        let password = format!("{}/idp/{name}.password", stack.fact("data")?);
+        let idp = stack.fact("identity provider")?;
+        let ca = stack.fact("identity provider ca")?;
+        let source = ["--idp", idp, "--user", name, "--password-file", &password, "--idp-ca", ca];
+        self.run(&[&["login"][..], &source].concat())?;
+        Ok(())
+    }
+}
+
+/// A text inside a JSON answer.
+///
+/// # Errors
+/// When it is not there.
+pub fn text<'a>(answer: &'a Value, name: &str) -> Result<&'a str> {
+    answer[name].as_str().with_context(|| format!("no {name:?} in {answer}"))
+}
