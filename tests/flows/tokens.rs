@@ -7,7 +7,7 @@ use sharekeep_schemas::ProblemCode;
 use sharekeep_schemas::limits::MAX_TOKEN_BYTES;
 use sharekeep_tests::request::now_unix_s;
 use sharekeep_tests::user::new_session_key;
-use sharekeep_tests::{Deployment, Site, User};
+use sharekeep_tests::{Deployment, User};
 
 /// Further off than clocks may differ.
 const LONG_S: u64 = 600;
@@ -31,29 +31,33 @@ async fn refused_with(
 
 #[tokio::test]
 async fn an_expired_token_is_refused() {
-    let bend = |token: TokenDraft<'_>| token.claim("exp", now_unix_s() - LONG_S);
-    assert_eq!(refused_with(bend, Signing::Rs256).await, ProblemCode::TokenExpired);
+    let code =
+        refused_with(|token| token.claim("exp", now_unix_s() - LONG_S), Signing::Rs256).await;
+    assert_eq!(code, ProblemCode::TokenExpired);
 }
 
 #[tokio::test]
 async fn a_token_that_is_not_valid_yet_is_refused() {
-    let bend = |token: TokenDraft<'_>| {
-        let later = now_unix_s() + LONG_S;
-        token.claim("nbf", later).claim("iat", later).claim("exp", later + LONG_S)
-    };
-    assert_eq!(refused_with(bend, Signing::Rs256).await, ProblemCode::TokenNotYetValid);
+    let later = now_unix_s() + LONG_S;
+    let code = refused_with(
+        |token| token.claim("nbf", later).claim("iat", later).claim("exp", later + LONG_S),
+        Signing::Rs256,
+    )
+    .await;
+    assert_eq!(code, ProblemCode::TokenNotYetValid);
 }
 
 #[tokio::test]
 async fn a_token_for_another_audience_is_refused() {
-    let bend = |token: TokenDraft<'_>| token.claim("aud", "second");
-    assert_eq!(refused_with(bend, Signing::Rs256).await, ProblemCode::TokenAudience);
+    let code = refused_with(|token| token.claim("aud", "second"), Signing::Rs256).await;
+    assert_eq!(code, ProblemCode::TokenAudience);
 }
 
 #[tokio::test]
 async fn a_token_of_another_issuer_is_refused() {
-    let bend = |token: TokenDraft<'_>| token.claim("iss", "https://attacker.example");
-    assert_eq!(refused_with(bend, Signing::Rs256).await, ProblemCode::TokenIssuer);
+    let code =
+        refused_with(|token| token.claim("iss", "https://attacker.example"), Signing::Rs256).await;
+    assert_eq!(code, ProblemCode::TokenIssuer);
 }
 
 #[tokio::test]
@@ -95,8 +99,9 @@ async fn a_token_that_claims_a_known_key_without_having_it_is_refused() {
 
 #[tokio::test]
 async fn an_oversized_token_is_refused() {
-    let bend = |token: TokenDraft<'_>| token.claim("pad", "x".repeat(MAX_TOKEN_BYTES));
-    assert_eq!(refused_with(bend, Signing::Rs256).await, ProblemCode::TokenTooLarge);
+    let code =
+        refused_with(|token| token.claim("pad", "x".repeat(MAX_TOKEN_BYTES)), Signing::Rs256).await;
+    assert_eq!(code, ProblemCode::TokenTooLarge);
 }
 
 #[tokio::test]
