@@ -1,4 +1,5 @@
 //! `sharekeep-local up` as a person or a script uses it.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -6,7 +6,7 @@ use sharekeep_mpc::SigningInput;
 use sharekeep_schemas::http::{CeremonyView, Page, WalletView};
 use sharekeep_schemas::sealed::{CeremonyAborted, CeremonyAnswer, Plain, WalletChanged};
 use sharekeep_schemas::{CeremonyState, ProblemCode, WalletStatus, codec};
-use sharekeep_tests::ceremony::{Running, new_wallet_id};
+use sharekeep_tests::ceremony::{Running, decode, encode, new_wallet_id};
 use sharekeep_tests::message::note;
 use sharekeep_tests::{Deployment, SealedPost, Site, User};
 
@@ -69,7 +69,8 @@ async fn a_changed_start_ends_the_ceremony_before_it_makes_anything() {
     assert_eq!(changed.send(&deployment).await.problem(), ProblemCode::CeremonyForked);
     before.only_changed(ABORTED);
     assert_eq!(state_of(&alice, &running).await, CeremonyState::Aborted);
-    assert_eq!(post.send(&deployment).await.problem(), ProblemCode::CeremonyUnknown);
+    // What comes later comes too late.
+    assert_eq!(post.send(&deployment).await.problem(), ProblemCode::CeremonyStep);
     assert!(alice.get("/v1/wallets").await.json::<Page<WalletView>>().items.is_empty());
 }
 
@@ -109,17 +110,31 @@ async fn a_start_that_comes_again_under_another_key_is_refused() {
 }
 
 #[tokio::test]
-async fn a_message_that_is_none_ends_the_ceremony() {
+async fn a_step_that_does_not_parse_is_refused_and_the_ceremony_goes_on() {
     let deployment = Deployment::start().await;
     let alice = User::signed_in(&deployment, "alice").await;
     let (running, honest) = second_step(&alice).await;
     let before = Before::of(&deployment);
     let noise = alice.step(running.id, 2, vec![ByteBuf::from(vec![0xff; 100])]);
-    let code = noise.send(&deployment).await.problem();
-    assert!(matches!(code, ProblemCode::CeremonyFault | ProblemCode::MalformedRequest), "{code}");
+    assert_eq!(noise.send(&deployment).await.problem(), ProblemCode::MalformedRequest);
+    before.only_changed(REFUSED_BY_ENCLAVE);
+    assert_eq!(honest.send(&deployment).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_message_of_another_ceremony_ends_this_one() {
+    let deployment = Deployment::start().await;
+    let alice = User::signed_in(&deployment, "alice").await;
+    let (running, honest) = second_step(&alice).await;
+    let mut other = alice.start_keygen(new_wallet_id());
+    let answer: CeremonyAnswer = other.start.open(&other.start.send(&deployment).await);
+    let foreign = other.device.step(decode(&answer.messages)).unwrap();
+    let before = Before::of(&deployment);
+    let step = alice.step(running.id, 2, encode(foreign));
+    assert_eq!(step.send(&deployment).await.problem(), ProblemCode::CeremonyFault);
     before.only_changed(ABORTED);
     assert_eq!(state_of(&alice, &running).await, CeremonyState::Aborted);
-    assert_eq!(honest.send(&deployment).await.problem(), ProblemCode::CeremonyUnknown);
+    assert_eq!(honest.send(&deployment).await.problem(), ProblemCode::CeremonyStep);
 }
 
 #[tokio::test]
@@ -148,7 +163,7 @@ async fn an_aborted_ceremony_is_over() {
     let path = format!("/v1/ceremonies/{}/abort", running.id);
     let aborted: CeremonyAborted = alice.ask(&path, &Plain::default()).await;
     assert_eq!(aborted.ceremony, running.id);
-    assert_eq!(next.send(&deployment).await.problem(), ProblemCode::CeremonyUnknown);
+    assert_eq!(next.send(&deployment).await.problem(), ProblemCode::CeremonyStep);
 }
 
 #[tokio::test]

@@ -61,7 +61,7 @@ async fn a_session_cannot_be_opened_for_another_tenant_than_the_body_says() {
     let post =
         alice.opening_with(&token, |payload| payload.tenant = SECOND_TENANT.parse().unwrap());
     let code = post.send(&deployment).await.problem();
-    assert_eq!(code, ProblemCode::MalformedRequest);
+    assert_eq!(code, ProblemCode::SessionProofInvalid);
 }
 
 #[tokio::test]

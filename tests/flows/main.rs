@@ -1,6 +1,7 @@
 //! Flows across crates, on the whole stack: functions, enclave, store, KMS, identity provider.
 //!
 //! Each refusal is asserted with its stable problem code, and with what it left in the store.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 mod ceremonies;
 mod changes;
