@@ -49,7 +49,7 @@ impl FromStr for ServiceUrl {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let (scheme, uri) = parse(text)?;
-        if uri.path().trim_end_matches('/') != "" || uri.query().is_some() {
+        if !uri.path().trim_end_matches('/').is_empty() || uri.query().is_some() {
             return Err(usage(text, "it must end after the host and port"));
         }
         let host = uri.host().unwrap_or_default().to_ascii_lowercase();

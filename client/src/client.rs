@@ -29,6 +29,12 @@ pub struct Client {
     pins: Mutex<Option<Pins>>,
 }
 
+/// Told why the client waits, and how long.
+pub(crate) type Waiting<'a> = &'a (dyn Fn(&Error, Duration) + Sync);
+
+/// Nobody is told.
+const NOT_SHOWN: Waiting<'static> = &|_, _| {};
+
 /// A request sealed once, to be sent as often as needed. What it is bound to never changes.
 pub(crate) struct Sealed {
     path: String,
@@ -84,7 +90,7 @@ impl Client {
     /// A GET that needs no signature.
     pub(crate) async fn get_open<T: DeserializeOwned>(&self, path_and_query: &str) -> Result<T> {
         let answer = self
-            .repeat(self.retry, || {
+            .repeat(self.retry, NOT_SHOWN, || {
                 self.exchange(Method::GET, path_and_query, HeaderMap::new(), Bytes::new())
             })
             .await?;
@@ -118,7 +124,7 @@ impl Client {
         let target = query.map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
         let id = random_id();
         let answer = self
-            .repeat(self.retry, || async {
+            .repeat(self.retry, NOT_SHOWN, || async {
                 let mut fields = HeaderMap::new();
                 put(&mut fields, headers::REQUEST_ID, &id)?;
                 self.sign_onto(&mut fields, &session.key, "GET", path, query, &[])?;
@@ -155,7 +161,7 @@ impl Client {
         key: &SessionSigningKey,
         sealed: &Sealed,
     ) -> Result<T> {
-        self.post_patiently(key, sealed, self.retry).await
+        self.post_patiently(key, sealed, self.retry, NOT_SHOWN).await
     }
 
     async fn post_patiently<T: DeserializeOwned>(
@@ -163,9 +169,10 @@ impl Client {
         key: &SessionSigningKey,
         sealed: &Sealed,
         retry: RetryPolicy,
+        waiting: Waiting<'_>,
     ) -> Result<T> {
         let answer = self
-            .repeat(retry, || async {
+            .repeat(retry, waiting, || async {
                 let mut fields = HeaderMap::new();
                 put(&mut fields, headers::IDEMPOTENCY_KEY, &sealed.idempotency_key)?;
                 fields.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -187,7 +194,7 @@ impl Client {
         path: &str,
         payload: &P,
     ) -> Result<T> {
-        self.call_patiently(session, enclave, path, payload, None).await
+        self.call_patiently(session, enclave, path, payload, None, NOT_SHOWN).await
     }
 
     /// The same, waiting longer than this client otherwise would.
@@ -198,12 +205,13 @@ impl Client {
         path: &str,
         payload: &P,
         patience: Option<Duration>,
+        waiting: Waiting<'_>,
     ) -> Result<T> {
         let patience = patience.unwrap_or(self.retry.patience);
         let retry = RetryPolicy { patience, ..self.retry };
         let sealed =
             self.seal(enclave, path, |_| payload, |request| serde_json::to_vec(&request))?;
-        self.post_patiently(&session.key, &sealed, retry).await
+        self.post_patiently(&session.key, &sealed, retry, waiting).await
     }
 
     fn sign_onto(
@@ -252,6 +260,7 @@ impl Client {
     async fn repeat<F: Future<Output = Result<Answer>>>(
         &self,
         retry: RetryPolicy,
+        waiting: Waiting<'_>,
         mut attempt: impl FnMut() -> F,
     ) -> Result<Answer> {
         let began = Instant::now();
@@ -273,6 +282,7 @@ impl Client {
             let Some(pause) = retry.pause(failure, tries, began.elapsed(), jitter) else {
                 return Err(error);
             };
+            waiting(&error, pause);
             tokio::time::sleep(pause).await;
         }
     }

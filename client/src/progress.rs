@@ -1,5 +1,6 @@
 //! Telling whoever waits how it goes.
 
+use sharekeep_schemas::ProblemCode;
 use std::time::Duration;
 
 /// Something long that is going on.
@@ -13,6 +14,13 @@ pub enum Step {
     },
     /// Primes are being searched on this device.
     Primes(PrimeProgress),
+    /// The service asks to come back later.
+    Waiting {
+        /// Why, if it said so.
+        code: Option<ProblemCode>,
+        /// How long.
+        pause: Duration,
+    },
     /// Something is being made ready once, so that signing is fast afterwards.
     Preparing,
 }

@@ -86,9 +86,12 @@ impl<'a> SignedIn<'a> {
         let (mut ceremony, first) = step(ceremony, vec![]).await?;
         let payload = (start.payload)(first);
         self.progress.report(Step::Ceremony { step: 1 });
+        let waiting = |error: &Error, pause| {
+            self.progress.report(Step::Waiting { code: error.code(), pause });
+        };
         let mut answer: CeremonyAnswer = self
             .client
-            .call_patiently(self.session, enclave, start.path, &payload, start.patience)
+            .call_patiently(self.session, enclave, start.path, &payload, start.patience, &waiting)
             .await?;
         let mut number = 1;
         loop {

@@ -125,6 +125,7 @@ pub(crate) enum SessionCommand {
     /// End a session
     Revoke {
         /// The session's id, from `session list`
+        #[arg(allow_hyphen_values = true)]
         id: SessionKeyId,
     },
 }
@@ -157,16 +158,19 @@ pub(crate) enum WalletCommand {
     /// Show a wallet
     Show {
         /// Id or name
+        #[arg(allow_hyphen_values = true)]
         wallet: String,
     },
     /// Activate a wallet whose making was interrupted
     Activate {
         /// Id or name
+        #[arg(allow_hyphen_values = true)]
         wallet: String,
     },
     /// Put a wallet away: it never signs again
     Archive {
         /// Id or name
+        #[arg(allow_hyphen_values = true)]
         wallet: String,
         /// Do not ask
         #[arg(long, short)]
@@ -175,6 +179,7 @@ pub(crate) enum WalletCommand {
     /// Erase a half-made wallet from this device
     Forget {
         /// Id or name
+        #[arg(allow_hyphen_values = true)]
         wallet: String,
     },
 }
@@ -182,6 +187,7 @@ pub(crate) enum WalletCommand {
 #[derive(Args)]
 pub(crate) struct Prepare {
     /// For this wallet (dkls23 prepares for each wallet); otherwise for all cggmp24 wallets
+    #[arg(allow_hyphen_values = true)]
     pub(crate) wallet: Option<String>,
     /// Make it anew although it is there
     #[arg(long)]
@@ -211,6 +217,7 @@ pub(crate) enum Network {
 #[derive(Args)]
 pub(crate) struct Address {
     /// Id or name of the wallet
+    #[arg(allow_hyphen_values = true)]
     pub(crate) wallet: String,
     /// On which chain [default: the scheme's usual one]
     #[arg(long)]
@@ -223,6 +230,7 @@ pub(crate) struct Address {
 #[derive(Args)]
 pub(crate) struct Sign {
     /// Id or name of the wallet
+    #[arg(allow_hyphen_values = true)]
     pub(crate) wallet: String,
     #[command(subcommand)]
     pub(crate) kind: SignKind,

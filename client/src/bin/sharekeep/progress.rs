@@ -3,6 +3,8 @@
 use crate::output::say;
 use indicatif::{ProgressBar, ProgressStyle};
 use sharekeep::{PrimeProgress, Progress, Step};
+use sharekeep_schemas::ProblemCode;
+use std::borrow::Cow;
 use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -46,12 +48,23 @@ impl Display {
         due
     }
 
-    fn spin(&self, text: &'static str) {
+    fn spin(&self, text: impl Into<Cow<'static, str>>) {
         if let Some(bar) = &self.bar {
             bar.set_style(ProgressStyle::default_spinner());
             bar.set_message(text);
             bar.tick();
         }
+    }
+
+    fn waiting(&self, code: Option<ProblemCode>) {
+        let text = match code {
+            Some(code) => format!("waiting: {}", code.title()),
+            None => "waiting: no answer".to_owned(),
+        };
+        if self.bar.is_none() && self.line_is_due() {
+            say(&text);
+        }
+        self.spin(text);
     }
 }
 
@@ -60,6 +73,7 @@ impl Progress for Display {
         match step {
             Step::Primes(progress) => self.primes(progress),
             Step::Preparing => self.spin("exchanging proofs with the enclave"),
+            Step::Waiting { code, .. } => self.waiting(code),
             Step::Ceremony { .. } => self.spin("working with the enclave"),
             _ => {}
         }

@@ -70,3 +70,30 @@ fn a_message_comes_as_argument_or_from_a_file() {
     assert!(!parse(&[]));
     assert!(!parse(&["hello", "--file", "f"]));
 }
+
+#[test]
+fn an_id_may_begin_with_a_hyphen_and_options_stay_options() {
+    let id = "-ZpfSIbZ5LSFauCqWfpkxA";
+    let parse = |options: &[&str]| {
+        let arguments = Arguments::try_parse_from([&["sharekeep"], options].concat());
+        arguments.map(|arguments| arguments.command).map_err(|e| e.to_string())
+    };
+    for options in [
+        vec!["wallet", "archive", id, "--yes"],
+        vec!["wallet", "archive", "--yes", id],
+        vec!["wallet", "archive", "-y", id, "--json"],
+    ] {
+        match parse(&options) {
+            Ok(Command::Wallet(WalletCommand::Archive { wallet, yes: true })) => {
+                assert_eq!(wallet, id);
+            }
+            Err(error) => panic!("{options:?}: {error}"),
+            _ => panic!("{options:?}"),
+        }
+    }
+    assert!(parse(&["sign", id, "ethereum-text", "hello", "--yes"]).is_ok());
+    assert!(parse(&["address", id, "--chain", "bitcoin"]).is_ok());
+    assert!(parse(&["prepare", "--again"]).is_ok());
+    let session = format!("-{}", "A".repeat(42));
+    assert!(parse(&["session", "revoke", &session, "--json"]).is_ok());
+}
