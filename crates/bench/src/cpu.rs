@@ -54,7 +54,8 @@ mod tests {
         while of_thread() - thread < Duration::from_millis(60) {
             sum = sum.wrapping_add(std::hint::black_box(sum) ^ 1);
         }
-        assert!(of_this_process() - process >= Duration::from_millis(60));
+        // The two clocks are not read at the same moment.
+        assert!(of_this_process() - process >= Duration::from_millis(50));
         assert!(of_process(std::process::id()).unwrap() >= Duration::from_millis(40));
         assert!(peak_memory_kib(std::process::id()).unwrap() > 100);
     }
