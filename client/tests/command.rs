@@ -1,4 +1,5 @@
 //! The `sharekeep` command as a user or a script runs it.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
