@@ -2,7 +2,7 @@
 
 use crate::fake_service::{FakeService, Instead, session};
 use crate::home::HeldWallet;
-use crate::{Error, ErrorKind, NewWallet, SignedIn, Silent};
+use crate::{Error, ErrorKind, NewWallet, Progress, SignedIn, Silent, Step};
 use sharekeep_channel::receipt::StatementKey;
 use sharekeep_messages::{SignRequest, SignatureParts};
 use sharekeep_mpc::{Fault, PartyIndex};
@@ -262,4 +262,24 @@ async fn a_cheated_preparation_is_never_used_again_and_its_wallets_stop() {
     assert_eq!(cheated.status, WalletStatus::Locked);
     assert!(matches!(user.sign(&cheated, &raw()).await, Err(Error::WalletStatus { .. })));
     assert_eq!(home.wallet(other.id).unwrap().unwrap().status, WalletStatus::ActiveUnbacked);
+}
+
+#[tokio::test]
+async fn whoever_waits_is_told_why() {
+    #[derive(Default)]
+    struct Told(std::sync::Mutex<Vec<Step>>);
+    impl Progress for Told {
+        fn report(&self, step: Step) {
+            self.0.lock().unwrap().push(step);
+        }
+    }
+    let service = FakeService::start().await;
+    let directory = tempfile::tempdir().unwrap();
+    let home = service.home(directory.path());
+    let (client, session, told) = (service.client(), session(), Told::default());
+    service.script([Instead::Problem(ProblemCode::PreparationNotReady, Some(0))]);
+    wallet(&SignedIn::new(&client, &home, &session, &told)).await;
+    let told = told.0.into_inner().unwrap();
+    let why = Some(ProblemCode::PreparationNotReady);
+    assert!(told.iter().any(|s| matches!(s, Step::Waiting { code, .. } if *code == why)));
 }

@@ -8,9 +8,9 @@ use std::io::Read;
 use std::path::Path;
 use zeroize::Zeroizing;
 
-/// scrypt's cost: N = 2^16, r = 8, so 64 MiB and about a fifth of a second for each guess at the
+/// scrypt's cost: N = 2^17, r = 8, so 128 MiB and about a fifth of a second for each guess at the
 /// passphrase. It also is what each command pays, so it stays below what a user notices.
-const SCRYPT_LOG_N: u8 = 16;
+const SCRYPT_LOG_N: u8 = 17;
 /// A key file that asks for more was not written by us; the work would stall the command.
 const SCRYPT_LOG_N_LIMIT: u8 = 20;
 /// Largest secret file: the largest content is a preparation with its tables (about 1.2 MB).
