@@ -13,6 +13,7 @@ mod isolation;
 mod main_job;
 mod restart;
 mod secrecy;
+mod sign_in;
 mod signatures;
 mod tokens;
 mod traffic;

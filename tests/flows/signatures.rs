@@ -149,8 +149,7 @@ async fn an_expired_session_is_refused() {
     deployment.stack.clock().set_offset_s(later);
     post.request.sign_at(&alice.session_key, deployment.stack.clock().unix_s());
     let code = refused(&deployment, &post.request).await;
-    // A row past its time counts as gone, whether the store has dropped it or not.
-    assert!(matches!(code, ProblemCode::SessionExpired | ProblemCode::SessionUnknown), "{code}");
+    assert_eq!(code, ProblemCode::SessionExpired);
     assert_eq!(deployment.records(), records);
 }
 
