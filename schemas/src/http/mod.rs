@@ -1,4 +1,4 @@
-//! JSON bodies of the HTTPS interface (`/v1`). Everything secret travels inside [`Sealed`].
+//! JSON bodies of the HTTPS interface (`/v1`). Everything secret travels inside [`SealedRequest`].
 
 mod answers;
 mod bytes;
