@@ -60,6 +60,7 @@ fn run(task: Task) -> anyhow::Result<()> {
 /// Logs go to standard error, which for the children is their log file.
 fn start_log() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+        // The embedded database warns of every condition that does not hold; those are answers.
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,dynoxide=error"));
     tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
 }

@@ -4,6 +4,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+/// CPU of the service beyond the bare protocol, per round trip, in ms.
+const MOST_OVERHEAD_MS: f64 = 3.0;
+/// CPU of a whole ceremony over the bare protocol's.
+const MOST_RATIO: f64 = 1.1;
+
 /// What an operation cost, per run.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Cost {
@@ -36,7 +41,7 @@ impl Cost {
 /// A row of `./dev bench --json`.
 #[derive(Serialize)]
 pub(crate) struct Row {
-    /// scheme/protocol/operation; `bare/` in front where only the protocol itself ran.
+    /// scheme/protocol/operation.
     name: String,
     client_cpu_ms: f64,
     server_cpu_ms: f64,
@@ -54,17 +59,9 @@ fn ms(time: Duration) -> f64 {
 }
 
 impl Row {
-    /// A bare row: the measure of the others.
-    pub(crate) fn bare(operation: &str, cost: &Cost) -> Self {
-        Self::new(format!("bare/{operation}"), cost, None)
-    }
-
-    /// A row through the stack, compared to its bare cost where there is one.
-    pub(crate) fn through_stack(operation: &str, cost: &Cost, bare: Option<&Cost>) -> Self {
-        Self::new(operation.to_owned(), cost, bare)
-    }
-
-    fn new(name: String, cost: &Cost, bare: Option<&Cost>) -> Self {
+    /// What the protocol alone cost, or the same through the stack compared to that.
+    pub(crate) fn new(operation: &str, cost: &Cost, bare: Option<&Cost>) -> Self {
+        let name = operation.to_owned();
         let overhead = bare.filter(|_| cost.round_trips > 0).map(|bare| {
             let trips = u32::try_from(cost.round_trips).unwrap_or(u32::MAX);
             ms(cost.cpu().saturating_sub(bare.cpu()) / trips)
@@ -86,7 +83,7 @@ impl Row {
     /// The heading of [`Row::line`].
     pub(crate) fn heading() -> String {
         format!(
-            "{:<42} {:>11} {:>11} {:>10} {:>6} {:>9} {:>8} {:>11}",
+            "{:<42} {:>11} {:>11} {:>10} {:>6} {:>9} {:>8} {:>11}  {}",
             "scheme/protocol/operation",
             "client CPU",
             "server CPU",
@@ -94,15 +91,24 @@ impl Row {
             "trips",
             "bytes",
             "/ bare",
-            "over/trip"
+            "over/trip",
+            "target"
         )
+    }
+
+    /// Whether design targets hold: at most 3 ms of CPU a round trip beyond the bare protocol, or,
+    /// for whole ceremonies that cost more than that by themselves, at most 1.1 times the bare
+    /// protocol. `None` where there is nothing to compare with.
+    pub(crate) fn verdict(&self) -> Option<bool> {
+        let (ratio, overhead) = self.ratio_to_bare.zip(self.overhead_ms_per_round_trip)?;
+        Some(ratio <= MOST_RATIO || overhead <= MOST_OVERHEAD_MS)
     }
 
     /// For people, in ms.
     pub(crate) fn line(&self) -> String {
         let or_dash = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| format!("{v:.2}"));
         format!(
-            "{:<42} {:>11.2} {:>11.2} {:>10.2} {:>6} {:>9} {:>8} {:>11}",
+            "{:<42} {:>11.2} {:>11.2} {:>10.2} {:>6} {:>9} {:>8} {:>11}  {}",
             self.name,
             self.client_cpu_ms,
             self.server_cpu_ms,
@@ -111,6 +117,7 @@ impl Row {
             self.bytes,
             or_dash(self.ratio_to_bare),
             or_dash(self.overhead_ms_per_round_trip),
+            self.verdict().map_or("-", |met| if met { "met" } else { "missed" }),
         )
     }
 }
@@ -127,7 +134,7 @@ mod tests {
             round_trips: 2,
             ..Cost::default()
         };
-        let row = Row::through_stack("x", &cost(15), Some(&cost(10)));
+        let row = Row::new("x", &cost(15), Some(&cost(10)));
         assert_eq!(row.ratio_to_bare, Some(1.5));
         assert_eq!(row.overhead_ms_per_round_trip, Some(5.0));
     }

@@ -12,11 +12,17 @@ pub struct User {
     program: PathBuf,
     home: PathBuf,
     passphrase_file: PathBuf,
+    quiet: bool,
 }
 
 impl User {
     pub(crate) fn new(program: PathBuf, home: PathBuf, passphrase_file: PathBuf) -> Self {
-        Self { program, home, passphrase_file }
+        Self { program, home, passphrase_file, quiet: false }
+    }
+
+    /// From now on, what commands tell people is not shown.
+    pub fn be_quiet(&mut self) {
+        self.quiet = true;
     }
 
     /// Where the device keeps its state.
@@ -44,7 +50,7 @@ impl User {
             .arg("--json")
             .args(arguments)
             .stdin(Stdio::null())
-            .stderr(Stdio::inherit())
+            .stderr(if self.quiet { Stdio::null() } else { Stdio::inherit() })
             .output()
             .with_context(|| format!("cannot start {}", self.program.display()))?;
         let took = start.elapsed();

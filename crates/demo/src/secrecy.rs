@@ -77,7 +77,8 @@ impl Search {
         let items = search_dir(&self.needles, &decoded)?;
         judge("the store's items, decoded", &items, Form::ALL, self.secrets)?;
         let logs = search_dir(&self.needles, &data.join("logs"))?;
-        judge("the logs", &logs, &[Form::HexLower], self.secrets)?;
+        judge("the logs", &logs, &text, self.secrets)?;
+        // Encrypted, and no place of ours to plant anything in.
         let device = search_dir(&self.needles, user.home())?;
         judge("the device's files", &device, &[], self.secrets)
     }

@@ -27,7 +27,7 @@ const FAST: Wallet = Wallet {
     name: "ethereum-fast",
     scheme: "ecdsa-secp256k1",
     protocol: "dkls23",
-    why: "ECDSA by dkls23, with its oblivious transfers",
+    why: "ECDSA by dkls23 (not audited), with its oblivious transfers",
 };
 const FIRST: Wallet = Wallet {
     name: "ethereum",
@@ -50,7 +50,7 @@ pub(crate) fn tell(directory: &Path, short: bool) -> Result<()> {
     let planted = hex::encode(canary.bytes());
     let passphrase = directory.join("passphrase");
     secret_file(&passphrase)?;
-    let user = programs.user(&directory.join("device"), &passphrase);
+    let mut user = programs.user(&directory.join("device"), &passphrase);
 
     println!("\n1. The service starts: functions, enclave and everything AWS would be.");
     let stack = start(&programs, &data, port, &planted, &mut table)?;
@@ -67,13 +67,16 @@ pub(crate) fn tell(directory: &Path, short: bool) -> Result<()> {
     for wallet in &wallets {
         create(&user, wallet, &mut table)?;
     }
-    println!("\n4. She signs. Code that had no part in it checks each result.");
+    println!(
+        "\n4. She signs: the command shows what, and code that had no part in it checks the result."
+    );
     sign_all(&user, &wallets, directory, &mut table)?;
 
     println!("\n5. The service stops and starts again on the same data. She signs again.");
     stack.stop()?;
     let secrets = secrecy::secrets(&data, &user)?;
     let stack = start(&programs, &data, port, &planted, &mut table)?;
+    user.be_quiet();
     sign_all(&user, &wallets, directory, &mut table)?;
 
     println!("\n6. What there is now: every wallet is active-unbacked until backups exist.");

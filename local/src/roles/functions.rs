@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::Error;
 use crate::assemble::{build_functions, connect_store};
 use crate::process::{FunctionsConfiguration, announce_ready, read_configuration, stdin_closed};
-use crate::secrecy::Canary;
+use crate::secrecy::{Canary, forms_of};
 use crate::world::listen;
 
 /// The functions' process: serves on 127.0.0.1 until standard input ends.
@@ -32,7 +32,7 @@ pub async fn run() -> Result<(), Error> {
     served.map_err(|e| Error::io("serve", "the functions", e))
 }
 
-/// Keeps a canary in memory and in the log, in every form, for a search to find.
+/// Keeps a canary in memory in every form and in the log in every form that is text, for a search to find.
 fn plant(canary: &[u8]) -> Result<Option<Vec<u8>>, Error> {
     if canary.is_empty() {
         return Ok(None);
@@ -40,6 +40,11 @@ fn plant(canary: &[u8]) -> Result<Option<Vec<u8>>, Error> {
     let bytes =
         canary.try_into().map_err(|_| Error::damaged("standard input", "a canary has 32 bytes"))?;
     let canary = Canary::from_bytes(bytes);
-    tracing::info!(canary = hex::encode(canary.bytes()), "a canary is planted");
+    // What is not text reaches a log only escaped or encoded.
+    for (form, spelled) in forms_of(canary.bytes()) {
+        if let Ok(text) = std::str::from_utf8(&spelled) {
+            tracing::info!(canary = text, %form, "a canary is planted");
+        }
+    }
     Ok(Some(canary.spelled_out()))
 }

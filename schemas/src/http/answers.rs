@@ -23,7 +23,7 @@ pub struct WalletView {
     pub wallet_id: WalletId,
     /// What its signatures are.
     pub scheme: Scheme,
-    /// How its parties sign.
+    /// How its parties sign. `dkls23` is not audited.
     pub protocol: Protocol,
     /// SEC1 compressed (33 bytes) or Ed25519 (32 bytes).
     pub public_key: Base64Url,

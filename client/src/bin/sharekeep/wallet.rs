@@ -85,7 +85,7 @@ async fn list(context: &Context, offline: bool) -> Result<Report> {
             wallet.id.to_string(),
             wallet.name.clone().unwrap_or_default(),
             wallet.scheme().to_string(),
-            wallet.protocol.to_string(),
+            short(wallet.protocol),
             wallet.status.to_string(),
             usual_address(wallet)?,
         ]);
@@ -98,12 +98,17 @@ async fn list(context: &Context, offline: bool) -> Result<Report> {
             view.wallet_id.to_string(),
             String::new(),
             view.scheme.to_string(),
-            view.protocol.to_string(),
+            short(view.protocol),
             view.status.to_string(),
             "(its share is not on this device)".to_owned(),
         ]);
     }
     let mut text = table(&rows);
+    for protocol in Protocol::ALL.iter().filter(|p| held.iter().any(|w| w.protocol == **p)) {
+        if let Some(note) = note(*protocol) {
+            text.push_str(&format!("\n* {protocol}: {note}"));
+        }
+    }
     let unbacked = held.iter().filter(|w| w.status == WalletStatus::ActiveUnbacked).count();
     if unbacked > 0 {
         text.push_str(&format!("\nactive-unbacked ({unbacked}): {UNBACKED}"));
@@ -152,6 +157,7 @@ fn describe(wallet: &HeldWallet) -> Result<Value> {
         "name": wallet.name,
         "scheme": wallet.scheme(),
         "protocol": wallet.protocol,
+        "protocol_note": note(wallet.protocol),
         "status": wallet.status,
         "warning": warning,
         "epoch": wallet.epoch,
@@ -161,16 +167,31 @@ fn describe(wallet: &HeldWallet) -> Result<Value> {
     }))
 }
 
+/// What a user should know of a protocol's implementation.
+fn note(protocol: Protocol) -> Option<&'static str> {
+    match protocol {
+        Protocol::Cggmp24 => Some("alpha; its new proofs are not audited"),
+        Protocol::Dkls23 => Some("not audited"),
+        Protocol::Frost => None,
+    }
+}
+
+/// The protocol's name, with what a user should know of it.
+fn labelled(protocol: Protocol) -> String {
+    note(protocol).map_or_else(|| protocol.to_string(), |note| format!("{protocol} ({note})"))
+}
+
+/// The same for a column: a star stands for the note, which `wallet show` spells out.
+fn short(protocol: Protocol) -> String {
+    if note(protocol).is_some() { format!("{protocol}*") } else { protocol.to_string() }
+}
+
 fn lines(wallet: &HeldWallet) -> Result<String> {
     let row = |name: &str, value: String| vec![name.to_owned(), value];
-    let protocol = match wallet.protocol {
-        Protocol::Dkls23 => format!("{} (not audited)", wallet.protocol),
-        _ => wallet.protocol.to_string(),
-    };
     let mut rows = vec![
         row("wallet", wallet.id.to_string()),
         row("scheme", wallet.scheme().to_string()),
-        row("protocol", protocol),
+        row("protocol", labelled(wallet.protocol)),
         row("status", wallet.status.to_string()),
         row("epoch", wallet.epoch.to_string()),
         row("public key", hex::encode(wallet.public_key())),
