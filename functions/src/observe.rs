@@ -48,7 +48,7 @@ impl RequestId {
     }
 }
 
-/// A W3C `traceparent`, handed on to the enclave so that one trace spans both.
+/// A W3C `traceparent`, handed on to the enclave, which does not read it yet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct TraceParent(String);
 

@@ -1,4 +1,4 @@
-//! Routes by group: one Lambda may serve one group, or all.
+//! Routes by group, served together by one Lambda.
 
 use crate::error::Error;
 use crate::openapi::Base;

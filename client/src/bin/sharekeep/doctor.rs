@@ -121,7 +121,7 @@ async fn check_enclave(client: &Client, found: &mut Findings) {
         _ => found.add("clock", Health::Bad, format!("{detail}: requests will be refused")),
     }
     let detail = "an operator who restarts enclaves over old tables can set records back; \
-                  this device notices for wallets it has receipts of";
+                  this device notices when it changes a wallet that it has a receipt of";
     found.add("rollback", Health::Warning, detail);
 }
 
