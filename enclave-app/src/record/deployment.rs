@@ -52,9 +52,10 @@ impl DeploymentKeys {
         )
     }
 
-    /// The id under which a token is marked as used.
-    pub fn token_id(&self, token: &str) -> TokenId {
-        TokenId::new(self.mac("token", &[token.as_bytes()]))
+    /// The id under which a token is marked as used: of its signed part, `header.claims`. The
+    /// signature is no part of it, since its holder can write one that is as good.
+    pub fn token_id(&self, signed: &str) -> TokenId {
+        TokenId::new(self.mac("token", &[signed.as_bytes()]))
     }
 
     fn mac(&self, label: &str, fields: &[&[u8]]) -> [u8; 32] {

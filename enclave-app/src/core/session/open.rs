@@ -20,6 +20,11 @@ const MAX_LISTED: usize = 40;
 /// A token's first version is its only one.
 const TOKEN_VERSION: RecordVersion = RecordVersion { epoch: 0, record_version: 1 };
 
+/// How long a token's mark outlives the token, in seconds: the token is accepted a skew after its
+/// end, by a clock of ours that may be a skew behind; the store deletes the mark by a clock that may
+/// be a skew ahead.
+const MARK_OUTLIVES_TOKEN_S: u64 = 3 * limits::MAX_CLOCK_SKEW_S;
+
 /// What is known once the token is verified.
 struct Opening<'a> {
     id: SessionKeyId,
@@ -62,7 +67,7 @@ impl Request<'_> {
         let vault = self.both_vaults(&body.tenant)?;
         let keys = self.deployment_keys()?;
         let user = keys.user_id(&body.tenant, &identity.issuer, &identity.subject);
-        let token = keys.token_id(payload.token.expose());
+        let token = keys.token_id(identity.signed);
         let opening = Opening { id, user, tenant: &body.tenant, vault: &vault, payload: &payload };
         self.records.require(&[
             RecordQuery::One(RecordKey::Session(id)),
@@ -71,7 +76,7 @@ impl Request<'_> {
             RecordQuery::SessionsOf(user),
         ])?;
 
-        let until = identity.expires_at_unix_s.saturating_add(limits::MAX_CLOCK_SKEW_S);
+        let until = identity.expires_at_unix_s.saturating_add(MARK_OUTLIVES_TOKEN_S);
         let mut writes = Vec::new();
         let mark = self.mark_token(&opening, token, envelope.digest, until)?;
         // The token's mark and the session are committed together: where the one is, so is the

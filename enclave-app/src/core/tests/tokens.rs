@@ -1,7 +1,10 @@
 use super::world::{ISSUER, NOW, PARTNER};
 use super::{Client, IdentityProvider, World};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as B64};
 use serde_json::{Value, json};
 use sharekeep_schemas::ProblemCode::{self, *};
+use sharekeep_schemas::enclave::RecordKey;
+use sharekeep_schemas::limits::MAX_CLOCK_SKEW_S;
 use sharekeep_schemas::tenant::IssuerKeys;
 
 /// Signs in with changed header and claims; the refusal must have the code and change nothing.
@@ -249,6 +252,66 @@ fn a_used_token_is_refused_after_a_restart_too() {
     world.restart();
     let thief = client.again();
     assert_eq!(thief.login_refused(&world, &token).code, TokenUsed);
+}
+
+/// The same token with the other signature (r, n − s) that its holder can write under it.
+fn with_the_other_signature(token: &str, order: &str) -> String {
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    let mut signature = B64.decode(signature).unwrap();
+    let middle = signature.len() / 2;
+    let mut borrow = 0;
+    for (byte, of_order) in signature[middle..].iter_mut().zip(hex(order)).rev() {
+        let difference = i16::from(of_order) - i16::from(*byte) - borrow;
+        borrow = i16::from(difference < 0);
+        *byte = difference.rem_euclid(256) as u8;
+    }
+    format!("{signed}.{}", B64.encode(signature))
+}
+
+fn hex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> = text.chars().filter_map(|c| c.to_digit(16)).map(|d| d as u8).collect();
+    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+}
+
+/// The orders of P-256 and P-384 (SEC 2, sections 2.4.2 and 2.5.1).
+const ORDER_P256: &str = "FFFFFFFF 00000000 FFFFFFFF FFFFFFFF BCE6FAAD A7179E84 F3B9CAC2 FC632551";
+const ORDER_P384: &str = "FFFFFFFF FFFFFFFF FFFFFFFF FFFFFFFF FFFFFFFF FFFFFFFF \
+     C7634D81 F4372DDF 581A0DB2 48B0A77A ECEC196A CCC52973";
+
+#[test]
+fn a_used_token_under_its_other_signature_is_refused() {
+    let idp = IdentityProvider::shared();
+    for (alg, kid, order) in [("ES256", "p256", ORDER_P256), ("ES384", "p384", ORDER_P384)] {
+        let (mut world, client) = (World::new(), Client::new("shop", "alice"));
+        let mut document = world.document("shop");
+        document.serial = 2;
+        document.issuers[0].binding = sharekeep_schemas::TokenBinding::None;
+        world.put_tenant(&document);
+        let token = idp.sign(&json!({"alg": alg, "kid": kid}), &client.claims(NOW));
+        let other = with_the_other_signature(&token, order);
+        assert_ne!(other, token);
+        // The other signature is as good as the first: it would open a session by itself.
+        let elsewhere = World::new();
+        elsewhere.serve(&client.sign(&elsewhere, &client.opening(&elsewhere, &other).0)).unwrap();
+
+        world.serve(&client.sign(&world, &client.opening(&world, &token).0)).unwrap();
+        let thief = client.again();
+        let (sealed, _) = thief.opening(&world, &other);
+        world.refuses(&thief.sign(&world, &sealed), TokenUsed);
+        world.restart();
+        assert_eq!(thief.login_refused(&world, &other).code, TokenUsed);
+    }
+}
+
+#[test]
+fn the_mark_of_a_used_token_outlives_every_clock_that_would_accept_it() {
+    let (world, client) = (World::new(), Client::new("shop", "alice"));
+    client.login(&world);
+    let expires = client.claims(NOW)["exp"].as_u64().unwrap();
+    let store = world.store.borrow();
+    let mark = store.iter().find(|(key, _)| matches!(key, RecordKey::Token(_))).unwrap().1;
+    // Accepted for a skew after its end, by a clock that is a skew behind the store's, or two.
+    assert!(mark.expires_at_unix_s.unwrap() >= expires + 3 * MAX_CLOCK_SKEW_S);
 }
 
 #[test]

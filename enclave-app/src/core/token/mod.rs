@@ -23,7 +23,10 @@ use std::sync::Arc;
 const MAX_TOKEN_LIFETIME_S: u64 = 86_400;
 
 /// What a verified token says.
-pub(super) struct Identity {
+pub(super) struct Identity<'t> {
+    /// The part of the token that was signed. Who holds a token can write its signature in other
+    /// ways (ECDSA: s and n − s), but not this part: it is what the token is known by.
+    pub(super) signed: &'t str,
     pub(super) issuer: String,
     pub(super) subject: String,
     pub(super) expires_at_unix_s: u64,
@@ -33,12 +36,12 @@ pub(super) struct Identity {
 
 impl Request<'_> {
     /// Verifies a token for a session key. Asks for the issuer's keys where they are not at hand.
-    pub(super) fn verify_token(
+    pub(super) fn verify_token<'t>(
         &self,
-        token: &str,
+        token: &'t str,
         tenant: &TenantDocument,
         session: &SessionKeyId,
-    ) -> Result<Identity, Stop> {
+    ) -> Result<Identity<'t>, Stop> {
         if token.len() > limits::MAX_TOKEN_BYTES {
             return Err(ProblemCode::TokenTooLarge.into());
         }
@@ -73,6 +76,7 @@ impl Request<'_> {
         parts.claims.check_subject()?;
         check_binding(issuer.binding, &parts.claims, session)?;
         Ok(Identity {
+            signed: parts.signed,
             issuer: parts.claims.iss,
             subject: parts.claims.sub,
             expires_at_unix_s: parts.claims.exp,
