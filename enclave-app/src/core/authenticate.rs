@@ -51,6 +51,16 @@ pub(super) fn session_id(key: &SessionPublicKey) -> SessionKeyId {
 impl Request<'_> {
     /// Who asks: the session whose key signed this very request, recently and for the first time.
     pub(super) fn authenticate(&self) -> Result<Caller, Stop> {
+        self.caller(None)
+    }
+
+    /// As [`authenticate`](Self::authenticate), but a session that is revoked in memory may ask for
+    /// its own end again: the first answer may have been lost before its write was committed.
+    pub(super) fn authenticate_to_revoke(&self, id: SessionKeyId) -> Result<Caller, Stop> {
+        self.caller(Some(id))
+    }
+
+    fn caller(&self, ending: Option<SessionKeyId>) -> Result<Caller, Stop> {
         let headers = self.signature_headers()?;
         let named = peek_key_id(&headers).map_err(|_| ProblemCode::SignatureInvalid)?;
         let id = SessionKeyId::new(*named.as_bytes());
@@ -69,7 +79,7 @@ impl Request<'_> {
         let tenant = self.tenant(&session.tenant)?;
         self.check_authority(&tenant)?;
         self.claim(id, &verified)?;
-        if lock(&self.core.memory).is_revoked(&id, self.now) {
+        if ending != Some(id) && lock(&self.core.memory).is_revoked(&id, self.now) {
             return Err(ProblemCode::SessionUnknown.into());
         }
         if self.now >= session.expires_at_unix_s {

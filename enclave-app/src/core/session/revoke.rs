@@ -10,7 +10,7 @@ use sharekeep_schemas::{ProblemCode, Scope, SessionKeyId};
 impl Request<'_> {
     /// Ends a session of the same user: the asking one, or with `manage` any.
     pub(in crate::core) fn revoke_session(&self, id: SessionKeyId) -> Result<Done, Stop> {
-        let caller = self.authenticate()?;
+        let caller = self.authenticate_to_revoke(id)?;
         let envelope = self.open_body()?;
         envelope.payload::<Plain>()?;
         if id != caller.id {

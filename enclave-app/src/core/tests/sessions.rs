@@ -3,7 +3,7 @@ use super::world::{NOW, tenant};
 use super::{Client, World};
 use sharekeep_schemas::ProblemCode::*;
 use sharekeep_schemas::enclave::{Call, LoadedRecord, RecordKey, RecordQuery, Reply};
-use sharekeep_schemas::sealed::{SessionOpened, SessionRenewed, SessionRevoked};
+use sharekeep_schemas::sealed::{Plain, SessionOpened, SessionRenewed, SessionRevoked};
 use sharekeep_schemas::{Scope, WalletId};
 
 #[test]
@@ -156,6 +156,28 @@ fn a_revoked_session_is_over_even_if_the_function_never_commits() {
     // Asked again and committed: gone.
     let _: SessionRevoked = client.plain(&world, &path).unwrap();
     assert!(!world.store.borrow().contains_key(&RecordKey::Session(other.id())));
+}
+
+#[test]
+fn a_session_whose_own_end_was_not_committed_can_ask_for_it_again() {
+    let (world, client) = (World::new(), Client::new("shop", "alice"));
+    client.login(&world);
+    let other = client.again();
+    other.login(&world);
+    let path = format!("/v1/sessions/{}/revoke", client.id());
+    let (sealed, opener) = client.seal(&world, &path, &Plain::default());
+    // Asked and answered, but the store was away.
+    assert!(world.ask(&client.sign(&world, &sealed)).is_ok());
+    // It is over for everything else, the end of another session too.
+    let renew = format!("/v1/sessions/{}/renew", client.id());
+    assert_eq!(client.plain::<SessionRenewed>(&world, &renew), Err(SessionUnknown));
+    let end_other = format!("/v1/sessions/{}/revoke", other.id());
+    assert_eq!(client.plain::<SessionRevoked>(&world, &end_other), Err(SessionUnknown));
+    // The exact retry is answered, and its write is there again.
+    let body = world.serve(&client.sign(&world, &sealed)).unwrap();
+    let _: SessionRevoked = open(&opener, &body);
+    assert!(!world.store.borrow().contains_key(&RecordKey::Session(client.id())));
+    assert_eq!(client.plain::<SessionRevoked>(&world, &path), Err(SessionUnknown));
 }
 
 #[test]
