@@ -12,6 +12,10 @@ use sharekeep_schemas::enclave::{RecordKey, RecordQuery};
 use sharekeep_schemas::{ProblemCode, Scope, SessionKeyAlgorithm, SessionKeyId, TenantId, limits};
 use std::time::Duration;
 
+/// How much longer than it is fresh a signature is remembered, in seconds: a call that is being
+/// decided at one second may meet a memory that another call has cleared at a later one.
+const IN_FLIGHT_S: u64 = 5;
+
 /// Who asks, proved.
 pub(super) struct Caller {
     pub(super) id: SessionKeyId,
@@ -127,7 +131,7 @@ impl Request<'_> {
 
     /// Takes the signature's nonce; a signature counts once.
     pub(super) fn claim(&self, id: SessionKeyId, verified: &Verified) -> Result<(), Stop> {
-        let until = verified.expires_unix_s.saturating_add(limits::MAX_CLOCK_SKEW_S);
+        let until = verified.expires_unix_s.saturating_add(limits::MAX_CLOCK_SKEW_S + IN_FLIGHT_S);
         let nonce = lock(&self.core.memory).claim_nonce(id, &verified.nonce, until, self.now)?;
         self.nonce.set(Some(nonce));
         Ok(())

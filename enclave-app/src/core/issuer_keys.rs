@@ -86,6 +86,7 @@ impl Core {
 
     /// Takes over a fetched JWK set, or notes that it could not be fetched.
     pub fn learn_issuer_keys(&self, query: &IssuerKeyQuery, json: Option<&[u8]>, now: u64) {
+        let now = self.time_or_latest(now);
         let mut cache = lock(&self.issuer_keys);
         if cache.sets.len() >= MAX_SETS && !cache.sets.contains_key(query) {
             cache.sets.retain(|_, cached| now.saturating_sub(cached.tried_at) < FRESH_S);

@@ -79,6 +79,7 @@ impl DataKeyCache {
 impl Core {
     /// Takes over a data key that KMS opened.
     pub fn learn_data_key(&self, query: &DataKeyQuery, secret: Zeroizing<[u8; 32]>, now: u64) {
+        let now = self.time_or_latest(now);
         lock(&self.data_keys).put(query, secret, now);
     }
 

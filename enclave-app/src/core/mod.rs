@@ -21,6 +21,7 @@ mod stop;
 mod tenant;
 #[cfg(test)]
 mod tests;
+mod time;
 mod token;
 mod vault;
 mod wallet;
@@ -44,6 +45,7 @@ use sharekeep_schemas::{EnclaveKeyId, ProblemCode, limits};
 use std::cell::Cell;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use stop::{Outcome, Stop};
+use time::Time;
 
 /// The state of one enclave's life. All of it is gone with the process.
 pub struct Core {
@@ -53,6 +55,7 @@ pub struct Core {
     nsm: Arc<dyn Nsm>,
     key_pair: EnclaveKeyPair,
     key_id: EnclaveKeyId,
+    time: Mutex<Time>,
     memory: Mutex<Memory>,
     data_keys: Mutex<DataKeyCache>,
     issuer_keys: Mutex<IssuerKeyCache>,
@@ -96,6 +99,7 @@ impl Core {
             nsm,
             key_pair,
             key_id,
+            time: Mutex::default(),
             memory: Mutex::default(),
             issuer_keys: Mutex::default(),
             deployment: OnceLock::new(),
@@ -123,7 +127,8 @@ impl Core {
         lock(&self.ceremonies).running()
     }
 
-    /// Decides a call at a time.
+    /// Decides a call at a time: never at an earlier one than before, and only while the clock
+    /// agrees with the NSM's.
     pub fn decide(&self, call: &Call, now_unix_s: u64) -> Decision {
         if call.version != VERSION {
             return Refusal::from(ProblemCode::UnsupportedVersion).into();
@@ -133,11 +138,15 @@ impl Core {
         {
             return Refusal::from(ProblemCode::TooLarge).into();
         }
+        let now = match self.time(now_unix_s) {
+            Ok(now) => now,
+            Err(refusal) => return refusal.into(),
+        };
         let request = Request {
             core: self,
             http: &call.http,
             records: Records::new(&call.records),
-            now: now_unix_s,
+            now,
             nonce: Cell::new(None),
         };
         let outcome = request.decide();

@@ -6,7 +6,8 @@ pub trait Clock: Send + Sync {
     fn now_unix_s(&self) -> u64;
 }
 
-/// The kernel's clock. Its distance to the NSM's is checked at start and at each attestation.
+/// The kernel's clock, which the host can set: nothing is decided by it before it was compared with
+/// the NSM's.
 pub struct SystemClock;
 
 impl Clock for SystemClock {

@@ -2,6 +2,7 @@
 //! problem code, and with neither a write nor a change of memory.
 
 mod client;
+mod clock;
 mod device;
 mod hostile;
 mod idp;

@@ -68,7 +68,10 @@ pub(crate) struct World {
 
 /// Documents without a signature: the core reads only their time; everybody else's checks have
 /// tests of their own.
-struct TestNsm(AtomicU64);
+struct TestNsm {
+    unix_s: AtomicU64,
+    attestations: AtomicU64,
+}
 
 impl Nsm for TestNsm {
     fn attest(
@@ -77,9 +80,10 @@ impl Nsm for TestNsm {
         nonce: Option<&[u8]>,
         public_key: Option<&[u8]>,
     ) -> Result<Vec<u8>, Error> {
+        self.attestations.fetch_add(1, Ordering::Relaxed);
         let bytes = |b: Option<&[u8]>| b.map_or(Value::Null, |b| Value::Bytes(b.to_vec()));
         let payload = Value::Map(vec![
-            ("timestamp".into(), (self.0.load(Ordering::Relaxed) * 1000).into()),
+            ("timestamp".into(), (self.unix_s.load(Ordering::Relaxed) * 1000).into()),
             ("user_data".into(), bytes(user_data)),
             ("nonce".into(), bytes(nonce)),
             ("public_key".into(), bytes(public_key)),
@@ -123,7 +127,8 @@ impl World {
             egress_hosts: vec![],
         };
         let trust_bytes = codec::encode(&trust);
-        let nsm = Arc::new(TestNsm(AtomicU64::new(NOW)));
+        let nsm =
+            Arc::new(TestNsm { unix_s: AtomicU64::new(NOW), attestations: AtomicU64::new(0) });
         let world = Self {
             core: new_core(&trust_bytes, &limits, &nsm),
             store: RefCell::default(),
@@ -149,9 +154,24 @@ impl World {
         self.core = new_core(&self.trust_bytes, &self.limits, &self.nsm);
     }
 
+    /// Another enclave beside this one.
+    pub(crate) fn another_life(&self) -> Core {
+        new_core(&self.trust_bytes, &self.limits, &self.nsm)
+    }
+
     pub(crate) fn pass(&self, seconds: u64) {
         self.now.set(self.now.get() + seconds);
-        self.nsm.0.store(self.now.get(), Ordering::Relaxed);
+        self.nsm.unix_s.store(self.now.get(), Ordering::Relaxed);
+    }
+
+    /// Steps the kernel's clock away from the NSM's, as the host can.
+    pub(crate) fn step_clock(&self, seconds: i64) {
+        self.now.set(self.nsm.unix_s.load(Ordering::Relaxed).saturating_add_signed(seconds));
+    }
+
+    /// How often the NSM was asked.
+    pub(crate) fn attestations(&self) -> u64 {
+        self.nsm.attestations.load(Ordering::Relaxed)
     }
 
     pub(crate) fn document(&self, name: &str) -> TenantDocument {
