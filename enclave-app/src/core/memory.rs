@@ -2,9 +2,10 @@ use super::expiring::{Expiring, Full};
 use super::stop::Refusal;
 use sharekeep_channel::signature::Nonce;
 use sharekeep_schemas::{
-    ProblemCode, SessionKeyId, TenantId, TokenId, UserId, WalletId, WalletStatus, limits,
+    DeviceId, ProblemCode, Protocol, SessionKeyId, TenantId, TokenId, UserId, WalletId,
+    WalletStatus, limits,
 };
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 /// A signature nonce of a session key.
 pub(super) type NonceKey = (SessionKeyId, [u8; 16]);
@@ -21,6 +22,30 @@ const MAX_TOKENS: usize = 200_000;
 /// Wallets whose lock or version is remembered. The oldest mark leaves: unlike the others these
 /// are a help against a store that goes back, not the only guard.
 const MAX_WALLETS: usize = 200_000;
+/// Users with something locked that are remembered. The oldest leaves.
+const MAX_LOCKED_USERS: usize = 100_000;
+/// Locks remembered one by one of a user; with more than that all that the user has is locked, so
+/// that nobody can push out the locks of others.
+const MAX_LOCKS_PER_USER: usize = 32;
+/// Preparations of pairs that a user may start within [`PREPARATIONS_S`]: each takes primes that
+/// took minutes to find.
+const PREPARATIONS_PER_USER: u8 = 4;
+/// The time in which they count, in seconds.
+const PREPARATIONS_S: u64 = 3600;
+/// Preparations counted, over all users.
+const MAX_PREPARATIONS: usize = 100_000;
+
+/// A preparation counted against its user.
+pub(super) type PreparationSlot = (UserId, u8);
+
+/// What a failed proof locks.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Locked {
+    /// A wallet, on all devices.
+    Wallet(WalletId),
+    /// What a device has prepared for all its wallets of a protocol.
+    Pair(DeviceId, Protocol),
+}
 
 /// What this life of the enclave remembers. A decision takes the stricter of this and a record, so
 /// a function that never commits gains nothing while the enclave lives.
@@ -31,7 +56,10 @@ pub(super) struct Memory {
     tokens: Expiring<TokenId, [u8; 32]>,
     tenant_serials: HashMap<TenantId, u64>,
     wallets: HashMap<(UserId, WalletId), WalletMark>,
-    wallet_order: std::collections::VecDeque<(UserId, WalletId)>,
+    wallet_order: VecDeque<(UserId, WalletId)>,
+    locks: HashMap<UserId, BTreeSet<Locked>>,
+    lock_order: VecDeque<UserId>,
+    preparations: Expiring<PreparationSlot, u64>,
 }
 
 /// What is remembered of a wallet.
@@ -66,7 +94,10 @@ impl Default for Memory {
             tokens: Expiring::new(MAX_TOKENS),
             tenant_serials: HashMap::new(),
             wallets: HashMap::new(),
-            wallet_order: std::collections::VecDeque::new(),
+            wallet_order: VecDeque::new(),
+            locks: HashMap::new(),
+            lock_order: VecDeque::new(),
+            preparations: Expiring::new(MAX_PREPARATIONS),
         }
     }
 }
@@ -159,11 +190,62 @@ impl Memory {
     /// How much is remembered, but for nonces.
     #[cfg(test)]
     pub(super) fn sizes(&self) -> Vec<usize> {
-        vec![self.revoked.len(), self.tokens.len(), self.wallets.len()]
+        let locks = self.locks.values().map(BTreeSet::len).sum();
+        let preparations = self.preparations.len();
+        vec![self.revoked.len(), self.tokens.len(), self.wallets.len(), locks, preparations]
     }
 
     pub(super) fn wallet(&self, user: UserId, wallet: WalletId) -> WalletMark {
-        self.wallets.get(&(user, wallet)).copied().unwrap_or_default()
+        let mark = self.wallets.get(&(user, wallet)).copied().unwrap_or_default();
+        WalletMark { locked: mark.locked || self.is_locked(user, Locked::Wallet(wallet)), ..mark }
+    }
+
+    /// Locks something for the rest of this life.
+    pub(super) fn lock(&mut self, user: UserId, what: Locked) {
+        if !self.locks.contains_key(&user) {
+            if self.locks.len() >= MAX_LOCKED_USERS
+                && let Some(oldest) = self.lock_order.pop_front()
+            {
+                self.locks.remove(&oldest);
+            }
+            self.lock_order.push_back(user);
+        }
+        let locks = self.locks.entry(user).or_default();
+        if locks.len() < MAX_LOCKS_PER_USER {
+            locks.insert(what);
+        }
+    }
+
+    pub(super) fn is_locked(&self, user: UserId, what: Locked) -> bool {
+        self.locks
+            .get(&user)
+            .is_some_and(|locks| locks.len() >= MAX_LOCKS_PER_USER || locks.contains(&what))
+    }
+
+    /// Counts a preparation of a pair against its user, whatever becomes of it.
+    pub(super) fn count_preparation(
+        &mut self,
+        user: UserId,
+        now: u64,
+    ) -> Result<PreparationSlot, Refusal> {
+        let mut first = u64::MAX;
+        for slot in (0..PREPARATIONS_PER_USER).map(|number| (user, number)) {
+            match self.preparations.get(&slot, now) {
+                Some(until) => first = first.min(*until),
+                None => {
+                    let until = now.saturating_add(PREPARATIONS_S);
+                    self.preparations.insert(slot, until, until, now)?;
+                    return Ok(slot);
+                }
+            }
+        }
+        let wait = u32::try_from(first.saturating_sub(now)).unwrap_or(u32::MAX);
+        Err(Refusal::later(ProblemCode::RateLimited, wait.saturating_add(1)))
+    }
+
+    /// Takes a count back: there were no primes to take.
+    pub(super) fn uncount_preparation(&mut self, slot: &PreparationSlot) {
+        self.preparations.remove(slot);
     }
 
     pub(super) fn mark_wallet(
@@ -204,6 +286,22 @@ mod tests {
         // When they expire, there is room again.
         assert!(memory.claim_nonce(key, &Nonce::generate(&mut OsRng), 300, 101).is_ok());
         assert_eq!(memory.nonces_per_key.len(), 1);
+    }
+
+    #[test]
+    fn one_users_locks_are_bounded_and_forget_nothing() {
+        let mut memory = Memory::default();
+        let (user, other) = (UserId::new([1; 32]), UserId::new([2; 32]));
+        let wallet = |n: u8| Locked::Wallet(WalletId::new([n; 16]));
+        memory.lock(other, wallet(1));
+        for n in 0..200 {
+            memory.lock(user, wallet(n));
+            assert!(memory.is_locked(user, wallet(n)));
+        }
+        assert!((0..200).all(|n| memory.is_locked(user, wallet(n))));
+        assert_eq!(memory.locks[&user].len(), MAX_LOCKS_PER_USER);
+        assert!(memory.is_locked(other, wallet(1)));
+        assert!(!memory.is_locked(other, wallet(2)));
     }
 
     #[test]

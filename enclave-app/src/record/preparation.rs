@@ -4,7 +4,8 @@ use sharekeep_mpc::{Preparation, Protocol};
 use sharekeep_schemas::PreparationId;
 use zeroize::{Zeroize, Zeroizing};
 
-/// The server's half of a preparation.
+/// The server's half of a preparation, or what is left of one after a failed proof: a mark without
+/// a half, which neither signs nor is replaced.
 pub struct PreparationRecord {
     /// Its id.
     pub id: PreparationId,
@@ -32,6 +33,17 @@ impl PreparationRecord {
     /// The record of a new preparation.
     pub fn new(id: PreparationId, preparation: &Preparation) -> Self {
         Self { id, protocol: preparation.protocol(), half: preparation.to_sealed_bytes() }
+    }
+
+    /// The mark that locks what the preparation served. It must be kept: a record that is not there
+    /// can be made anew.
+    pub fn locked(id: PreparationId, protocol: Protocol) -> Self {
+        Self { id, protocol, half: Zeroizing::default() }
+    }
+
+    /// Whether this is the mark of a lock.
+    pub fn is_locked(&self) -> bool {
+        self.half.is_empty()
     }
 
     /// The half itself, checked again; that costs CPU, so it is for a worker.

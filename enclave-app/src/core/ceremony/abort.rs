@@ -19,6 +19,7 @@ impl Request<'_> {
         if let Some((record, _)) = &recorded {
             caller.require(scope_of(record.kind))?;
         }
+        let mut completed = false;
         let in_memory = {
             let mut registry = lock(&self.core.ceremonies);
             match registry.get(&id, self.now) {
@@ -30,13 +31,23 @@ impl Request<'_> {
                             registry.finish(&id, self.now);
                             true
                         }
-                        State::Over => false,
+                        State::Over => {
+                            let recorded = entry.last.as_ref().and_then(|last| last.recorded);
+                            completed =
+                                recorded.is_some_and(|(_, state)| state == CeremonyState::Complete);
+                            false
+                        }
                     }
                 }
                 _ => false,
             }
         };
         let writes = match recorded {
+            // It is complete and only not committed yet: ending it on record would lose what came
+            // out, of which the client may hold its half.
+            Some((record, _)) if completed && record.state == CeremonyState::Running => {
+                return Err(ProblemCode::CeremonyStep.into());
+            }
             Some((record, version)) if record.state == CeremonyState::Running => {
                 let ended = CeremonyRecord { state: CeremonyState::Aborted, ..record };
                 let user = caller.session.user;

@@ -1,8 +1,8 @@
-use super::Meta;
 use super::machine::Machine;
 use super::plan::Plan;
 use super::registry::{Last, State};
 use super::write::{ENDED, STARTED};
+use super::{Meta, locked};
 use crate::core::encapsulated::seal_answer;
 use crate::core::stop::{Done, Refusal, Stop};
 use crate::core::vault::Vault;
@@ -44,7 +44,7 @@ enum End {
 impl Job {
     /// Runs the step.
     pub fn run(self, core: &Core) -> Reply {
-        let (id, first, now) = (self.meta.id(), self.step == 1, self.now);
+        let (id, now) = (self.meta.id(), self.now);
         // A panic must not leave the ceremony busy for ever, nor tell anybody anything.
         let result = catch_unwind(AssertUnwindSafe(|| self.advance(core)))
             .unwrap_or_else(|_| Err(End::Over(ProblemCode::Internal.into())));
@@ -56,9 +56,7 @@ impl Job {
             }
             Err(End::Over(refusal)) => {
                 lock(&core.ceremonies).finish(&id, now);
-                // What never was on record needs no end there.
-                let writes = if first { vec![] } else { refusal.writes };
-                Refusal { writes, ..refusal }.into()
+                refusal.into()
             }
         }
     }
@@ -70,7 +68,9 @@ impl Job {
         match self.stage {
             Stage::Begin(_) => registry.unreserve(&id),
             Stage::Go(machine) => {
-                if let Some(entry) = registry.get(&id, self.now) {
+                if let Some(entry) = registry.get(&id, self.now)
+                    && matches!(entry.state, State::Busy)
+                {
                     entry.state = State::Waiting(machine);
                 }
             }
@@ -82,16 +82,29 @@ impl Job {
         let Self { meta, vault, digest, responder, step, messages, stage, now } = self;
         let mut machine = match stage {
             Stage::Go(machine) => machine,
-            Stage::Begin(plan) => {
-                Box::new(Machine::begin(*plan, meta.execution, core).map_err(End::NotStarted)?)
-            }
+            Stage::Begin(plan) => Box::new(
+                Machine::begin(*plan, &meta, &messages, core, now).map_err(End::NotStarted)?,
+            ),
         };
-        let said = machine.step(messages).map_err(|_fault| {
-            let end = core.end_ceremony(&vault, &meta, CeremonyState::Aborted);
-            End::Over(Refusal::writing(
-                ProblemCode::CeremonyFault,
-                end.map_or_else(|_| vec![], |write| vec![write]),
-            ))
+        let stepped = machine.step(messages);
+        // Another ceremony of the pair may have failed since this one was handed over; then not even
+        // how this step went is told.
+        if core.is_locked(&meta) {
+            return Err(End::Over(locked::refusal(vec![])));
+        }
+        let said = stepped.map_err(|fault| {
+            // Memory first: a function that never commits this undoes nothing.
+            let cheated = fault.is_cheating();
+            if cheated {
+                core.lock_after(&meta, now);
+            }
+            // What never was on record needs no end there.
+            let end = (step > 1).then(|| core.end_ceremony(&vault, &meta, CeremonyState::Aborted));
+            let mut writes: Vec<_> = end.into_iter().flatten().collect();
+            if cheated {
+                writes.extend(meta.locks.iter().cloned());
+            }
+            End::Over(Refusal::writing(ProblemCode::CeremonyFault, writes))
         })?;
         let output = machine.output();
         let over = output.is_some();
@@ -102,13 +115,13 @@ impl Job {
         };
 
         let mut writes = Vec::new();
-        let mut version = None;
+        let mut recorded = None;
         if step == 1 {
             writes.push(core.begin_ceremony(&vault, &meta, state).map_err(failed)?);
-            version = Some(STARTED);
+            recorded = Some((STARTED, state));
         } else if over {
             writes.push(core.end_ceremony(&vault, &meta, state).map_err(failed)?);
-            version = Some(ENDED);
+            recorded = Some((ENDED, state));
         }
         let mut result = None;
         if let Some(output) = output {
@@ -125,9 +138,11 @@ impl Job {
         };
         let body = seal_answer(core, responder, &answer).map_err(failed)?;
         let done = Done { body, writes };
-        let last = Last { digest, done: done.clone(), version };
+        let last = Last { digest, done: done.clone(), recorded };
         let machine = (!over).then_some(machine);
-        lock(&core.ceremonies).put_back(&meta.id(), step, machine, last, now);
+        if !lock(&core.ceremonies).put_back(&meta.id(), step, machine, last, now) {
+            return Err(End::Over(locked::refusal(vec![])));
+        }
         Ok(done)
     }
 }

@@ -1,10 +1,10 @@
 use super::plan::Plan;
-use super::{DEVICE, SERVER};
-use crate::core::Core;
+use super::{DEVICE, Meta, SERVER};
 use crate::core::stop::Refusal;
+use crate::core::{Core, lock};
 use sharekeep_mpc::{
-    Ceremony, ExecutionId, Fault, KeyShare, Phase, Preparation, Preparing, Roster, Signed,
-    WireMessage, keygen, prepare, sign,
+    Ceremony, ExecutionId, Fault, KeyShare, MAX_BODY_BYTES, Phase, Preparation, Preparing, Roster,
+    Signed, WireMessage, keygen, prepare, sign,
 };
 use sharekeep_schemas::{ProblemCode, Protocol};
 
@@ -24,8 +24,14 @@ pub(super) enum Output {
 
 impl Machine {
     /// Sets the server's side up. Costs CPU for some protocols: for a worker.
-    pub(super) fn begin(plan: Plan, execution: [u8; 32], core: &Core) -> Result<Self, Refusal> {
-        let execution = ExecutionId::from_bytes(execution);
+    pub(super) fn begin(
+        plan: Plan,
+        meta: &Meta,
+        messages: &[WireMessage],
+        core: &Core,
+        now: u64,
+    ) -> Result<Self, Refusal> {
+        let execution = ExecutionId::from_bytes(meta.execution);
         let rng = &mut core.rng();
         let roster = Roster::new(SERVER, &[DEVICE, SERVER]).map_err(fault)?;
         match plan {
@@ -38,7 +44,14 @@ impl Machine {
                 prepare(execution, roster, from, rng).map(Self::Prepare).map_err(fault)
             }
             Plan::Prepare { share: None } => {
-                let primes = core.primes.take().ok_or_else(|| core.primes_not_ready())?;
+                if !opens(messages, &execution) {
+                    return Err(ProblemCode::CeremonyFault.into());
+                }
+                let slot = lock(&core.memory).count_preparation(meta.user, now)?;
+                let primes = core.primes.take().ok_or_else(|| {
+                    lock(&core.memory).uncount_preparation(&slot);
+                    core.primes_not_ready()
+                })?;
                 let from = Preparing::Cggmp24 { primes };
                 prepare(execution, roster, from, rng).map(Self::Prepare).map_err(fault)
             }
@@ -79,6 +92,17 @@ impl Machine {
             _ => None,
         }
     }
+}
+
+/// Whether these could be a device's first messages: primes took minutes to find, and are not spent
+/// on what cannot be a preparation.
+fn opens(messages: &[WireMessage], execution: &ExecutionId) -> bool {
+    let [message] = messages else { return false };
+    message.execution == *execution
+        && message.from == DEVICE
+        && message.to.is_none_or(|to| to == SERVER)
+        && message.round == 1
+        && (1..=MAX_BODY_BYTES).contains(&message.body.len())
 }
 
 /// The fault is not told in detail: which check failed is for nobody outside.

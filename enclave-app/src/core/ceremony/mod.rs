@@ -4,6 +4,7 @@
 
 mod abort;
 mod job;
+mod locked;
 mod machine;
 mod plan;
 mod registry;
@@ -17,10 +18,12 @@ pub(super) use plan::signing_input;
 pub(super) use registry::Registry;
 
 use sharekeep_mpc::{MAX_BODY_BYTES, PartyIndex, WireMessage};
+use sharekeep_schemas::enclave::Write;
 use sharekeep_schemas::{
     CeremonyId, CeremonyKind, DeviceId, ProblemCode, Protocol, Scheme, Scope, TenantId, UserId,
     WalletId, codec, limits,
 };
+use std::sync::Arc;
 
 /// The client's index in every wallet of this version.
 const DEVICE: PartyIndex = PartyIndex(0);
@@ -44,6 +47,8 @@ struct Meta {
     protocol: Protocol,
     /// The version of the preparation that a new one replaces.
     replaces: Option<u64>,
+    /// What locks it on record after a failed proof.
+    locks: Arc<[Write]>,
     expires_at_unix_s: u64,
 }
 

@@ -1,3 +1,4 @@
+use super::locked::RecordLock;
 use super::machine::mpc_protocol;
 use super::{DEVICE, FIRST_EPOCH, SERVER};
 use crate::core::authenticate::Caller;
@@ -98,7 +99,8 @@ pub(super) fn keygen_epoch() -> u64 {
 }
 
 impl Request<'_> {
-    /// The plan of a signature: decodes and hashes the whole message here.
+    /// The plan of a signature: decodes and hashes the whole message here. With how to lock what a
+    /// pair prepared, where that is used.
     pub(super) fn signing_plan(
         &self,
         caller: &Caller,
@@ -106,7 +108,7 @@ impl Request<'_> {
         epoch: u64,
         preparation: Option<PreparationId>,
         message: &[u8],
-    ) -> Result<Plan, Stop> {
+    ) -> Result<(Plan, Option<RecordLock>), Stop> {
         if wallet.status != WalletStatus::ActiveUnbacked || wallet.record.epoch != epoch {
             return Err(ProblemCode::WalletState.into());
         }
@@ -117,14 +119,17 @@ impl Request<'_> {
         let decoded = request.decode(scheme, &wallet.record.public_key()).map_err(|_| refused)?;
         let protocol = wallet.record.protocol;
         let scope = preparation_scope(protocol, Some(wallet.record.wallet))?;
-        let preparation = match (scope, preparation) {
-            (None, None) => None,
+        let (preparation, lock) = match (scope, preparation) {
+            (None, None) => (None, None),
             (None, Some(_)) => return Err(ProblemCode::MalformedRequest.into()),
             (Some(_), None) => return Err(ProblemCode::PreparationUnknown.into()),
-            (Some(scope), Some(id)) => Some(self.preparation(caller, scope, id)?),
+            (Some(scope), Some(id)) => {
+                let (record, lock) = self.preparation(caller, scope, id)?;
+                (Some(record), lock)
+            }
         };
         let input = signing_input(&decoded.to_sign)?;
-        Ok(Plan::Sign { protocol, share: wallet.record.share, preparation, input })
+        Ok((Plan::Sign { protocol, share: wallet.record.share, preparation, input }, lock))
     }
 
     fn preparation(
@@ -132,16 +137,27 @@ impl Request<'_> {
         caller: &Caller,
         scope: PreparationScope,
         id: PreparationId,
-    ) -> Result<PreparationRecord, Stop> {
+    ) -> Result<(PreparationRecord, Option<RecordLock>), Stop> {
         let session = &caller.session;
         let key = RecordKey::Preparation { user: session.user, device: session.device, scope };
         let sealed = self.records.one(&key)?.ok_or(ProblemCode::PreparationUnknown)?;
         let opened = self.open(&caller.vault, caller.user(), &key, sealed)?;
         let record = PreparationRecord::decode(&opened.plaintext).map_err(|_| unfit())?;
+        let version = opened.version.record_version;
+        let lock = match scope {
+            PreparationScope::Pair(protocol) => {
+                let held = Some((&record, version));
+                Some(self.pair_lock(caller, protocol, held, *record.id.as_bytes())?)
+            }
+            PreparationScope::Wallet(_) => None,
+        };
+        if let Some(lock) = &lock {
+            self.refuse_locked(caller, lock)?;
+        }
         if record.id != id {
             return Err(ProblemCode::PreparationUnknown.into());
         }
-        Ok(record)
+        Ok((record, lock))
     }
 }
 

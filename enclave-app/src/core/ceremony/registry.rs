@@ -3,7 +3,7 @@ use super::machine::Machine;
 use crate::Limits;
 use crate::core::expiring::Expiring;
 use crate::core::stop::{Done, Refusal};
-use sharekeep_schemas::{CeremonyId, ProblemCode, UserId, limits};
+use sharekeep_schemas::{CeremonyId, CeremonyState, ProblemCode, UserId, limits};
 use std::collections::{HashMap, VecDeque};
 
 /// How long a started execution id is refused again, in seconds. A start is fresh for two minutes
@@ -52,8 +52,8 @@ pub(super) struct Last {
     /// SHA-256 of the sealed request.
     pub(super) digest: [u8; 32],
     pub(super) done: Done,
-    /// The version of the ceremony's record that the answer's writes make, if they do.
-    pub(super) version: Option<u64>,
+    /// The version and state of the ceremony's record that the answer's writes make, if they do.
+    pub(super) recorded: Option<(u64, CeremonyState)>,
 }
 
 impl Registry {
@@ -121,7 +121,8 @@ impl Registry {
         self.entries.get_mut(id)
     }
 
-    /// Gives a ceremony back after a step, with the answer to repeat.
+    /// Gives a ceremony back after a step, with the answer to repeat. Says no where it was ended
+    /// meanwhile: then nothing may be answered.
     pub(super) fn put_back(
         &mut self,
         id: &CeremonyId,
@@ -129,9 +130,12 @@ impl Registry {
         machine: Option<Box<Machine>>,
         last: Last,
         now: u64,
-    ) {
+    ) -> bool {
         let over = machine.is_none();
         if let Some(entry) = self.entries.get_mut(id) {
+            if matches!(entry.state, State::Over) {
+                return false;
+            }
             let previous = entry.last.as_ref().map_or(0, Last::size);
             self.bytes = self.bytes + last.size() - previous;
             entry.bytes = entry.bytes + last.size() - previous;
@@ -144,6 +148,18 @@ impl Registry {
         if over {
             self.finish(id, now);
         }
+        true
+    }
+
+    /// Ends the running ceremonies that are chosen, also those that a worker has.
+    pub(super) fn finish_all(&mut self, now: u64, chosen: impl Fn(&Meta) -> bool) {
+        let chosen: Vec<_> = self
+            .running
+            .iter()
+            .filter(|(_, id)| self.entries.get(id).is_some_and(|entry| chosen(&entry.meta)))
+            .map(|(_, id)| *id)
+            .collect();
+        chosen.iter().for_each(|id| self.finish(id, now));
     }
 
     /// Ends a running ceremony and lets go of its state; the last answer stays for a while.

@@ -1,18 +1,23 @@
 use super::job::{Job, Stage};
+use super::locked::RecordLock;
 use super::plan::{Binding, Plan, keygen_epoch, preparation_scope};
 use super::registry::State;
 use super::{Meta, decode_messages, registry, scope_of};
 use crate::core::authenticate::Caller;
 use crate::core::encapsulated::Envelope;
+use crate::core::records::unfit;
 use crate::core::stop::{Done, Outcome, Refusal, Stop};
 use crate::core::{Core, Request, lock};
+use crate::record::PreparationRecord;
 use serde_bytes::ByteBuf;
 use sharekeep_mpc::Purpose;
 use sharekeep_schemas::enclave::{RecordKey, RecordQuery};
 use sharekeep_schemas::sealed::{CreateWallet, StartCeremony, StartKind};
 use sharekeep_schemas::{
-    CeremonyKind, PreparationId, ProblemCode, Protocol, Scheme, WalletId, WalletStatus,
+    CeremonyKind, CeremonyState, PreparationId, ProblemCode, Protocol, Scheme, WalletId,
+    WalletStatus,
 };
+use std::sync::Arc;
 
 /// What the ceremonies' starts have in common.
 struct Starting<'a> {
@@ -95,7 +100,7 @@ impl Request<'_> {
         let wallet = wallet.filter(|_| protocol == Protocol::Dkls23);
         queries.extend(wallet.map(|id| RecordQuery::One(RecordKey::Wallet { user, wallet: id })));
         self.records.require(&queries)?;
-        let loaded = match wallet {
+        let mut loaded = match wallet {
             Some(id) => Some(self.wallet(&starting.caller, id)?),
             None => None,
         };
@@ -113,21 +118,29 @@ impl Request<'_> {
             message: &[],
             client_nonce: starting.client_nonce,
         })?;
-        let replaces = match self.records.one(&key)? {
+        let held = match self.records.one(&key)? {
             Some(sealed) => {
                 let opened = self.open(&starting.caller.vault, user.as_bytes(), &key, sealed)?;
-                Some(opened.version.record_version)
+                let record = PreparationRecord::decode(&opened.plaintext).map_err(|_| unfit())?;
+                Some((record, opened.version.record_version))
             }
             None => None,
         };
+        let held = held.as_ref().map(|(record, version)| (record, *version));
         let meta = Meta {
             wallet,
-            replaces,
+            replaces: held.map(|(_, version)| version),
             ..self.meta(&starting.caller, execution, CeremonyKind::Prepare, scheme, protocol)
         };
         if let Some(done) = self.repeated(&starting.caller, &meta, 1, &starting.envelope.digest)? {
             return Ok(Outcome::Done(done));
         }
+        let lock = match &mut loaded {
+            Some(wallet) => self.wallet_lock(&starting.caller, wallet)?,
+            None => self.pair_lock(&starting.caller, protocol, held, execution)?,
+        };
+        self.refuse_locked(&starting.caller, &lock)?;
+        let meta = Meta { locks: lock.into_write().into_iter().collect(), ..meta };
         let share = match loaded {
             Some(wallet)
                 if matches!(
@@ -155,7 +168,7 @@ impl Request<'_> {
         preparation: Option<PreparationId>,
         message: &[u8],
     ) -> Result<Outcome, Stop> {
-        let loaded = self.wallet(&starting.caller, wallet)?;
+        let mut loaded = self.wallet(&starting.caller, wallet)?;
         let (scheme, protocol) = (loaded.record.scheme, loaded.record.protocol);
         let execution = self.core.execution(&Binding {
             purpose: Purpose::Sign,
@@ -173,7 +186,12 @@ impl Request<'_> {
         if let Some(done) = self.repeated(&starting.caller, &meta, 1, &starting.envelope.digest)? {
             return Ok(Outcome::Done(done));
         }
-        let plan = self.signing_plan(&starting.caller, loaded, epoch, preparation, message)?;
+        let lock = self.wallet_lock(&starting.caller, &mut loaded)?;
+        self.refuse_locked(&starting.caller, &lock)?;
+        let (plan, of_pair) =
+            self.signing_plan(&starting.caller, loaded, epoch, preparation, message)?;
+        let locks = [Some(lock), of_pair].into_iter().flatten();
+        let meta = Meta { locks: locks.filter_map(RecordLock::into_write).collect(), ..meta };
         self.begin(starting, meta, plan)
     }
 
@@ -195,6 +213,7 @@ impl Request<'_> {
             scheme,
             protocol,
             replaces: None,
+            locks: Arc::default(),
             expires_at_unix_s: registry::expiry(self.now),
         }
     }
@@ -226,13 +245,13 @@ impl Request<'_> {
         digest: &[u8; 32],
     ) -> Result<Option<Done>, Stop> {
         let id = meta.id();
-        let (done, version) = {
+        let (done, recorded) = {
             let mut registry = lock(&self.core.ceremonies);
             let started = registry.was_started(&meta.execution, self.now);
             match registry.get(&id, self.now) {
                 Some(entry) if entry.meta.user == caller.session.user => match &entry.last {
                     Some(last) if entry.step == step && last.digest == *digest => {
-                        (last.done.clone(), last.version)
+                        (last.done.clone(), last.recorded)
                     }
                     // The first attempt is still running.
                     None if matches!(entry.state, State::Busy) => {
@@ -245,21 +264,25 @@ impl Request<'_> {
                 None => return Ok(None),
             }
         };
-        self.without_committed(caller, id, done, version).map(Some)
+        self.without_committed(caller, id, done, recorded).map(Some)
     }
 
     /// Drops the writes of a repeated answer where the ceremony's record shows that they were
-    /// committed.
+    /// committed. An abort makes the same version as an end: an end without its writes is not told.
     pub(super) fn without_committed(
         &self,
         caller: &Caller,
         id: sharekeep_schemas::CeremonyId,
         mut done: Done,
-        version: Option<u64>,
+        recorded: Option<(u64, CeremonyState)>,
     ) -> Result<Done, Stop> {
-        if let Some(version) = version
-            && self.ceremony_record(caller, id)?.is_some_and(|(_, stored)| stored >= version)
+        if let Some((version, state)) = recorded
+            && let Some((record, stored)) = self.ceremony_record(caller, id)?
+            && stored >= version
         {
+            if state == CeremonyState::Complete && record.state != state {
+                return Err(ProblemCode::CeremonyStep.into());
+            }
             done.writes.clear();
         }
         Ok(done)

@@ -1,6 +1,6 @@
 use super::job::{Job, Stage};
 use super::registry::State;
-use super::{decode_messages, scope_of};
+use super::{decode_messages, locked, scope_of};
 use crate::core::stop::{Outcome, Refusal, Stop};
 use crate::core::{Request, lock};
 use sharekeep_schemas::sealed::StepCeremony;
@@ -25,9 +25,9 @@ impl Request<'_> {
             && payload.step <= entry.step
         {
             if payload.step == entry.step && last.digest == envelope.digest {
-                let (done, version) = (last.done.clone(), last.version);
+                let (done, recorded) = (last.done.clone(), last.recorded);
                 drop(registry);
-                return self.without_committed(&caller, id, done, version).map(Outcome::Done);
+                return self.without_committed(&caller, id, done, recorded).map(Outcome::Done);
             }
             let running = matches!(entry.state, State::Waiting(_));
             if running {
@@ -42,6 +42,7 @@ impl Request<'_> {
             return Err(Refusal::writing(ProblemCode::CeremonyForked, writes).into());
         }
         match &entry.state {
+            State::Over if self.core.is_locked(&meta) => return Err(locked::refusal(vec![]).into()),
             State::Over => return Err(ProblemCode::CeremonyStep.into()),
             State::Busy => return Err(ProblemCode::Conflict.into()),
             State::Waiting(_) if payload.step != entry.step + 1 => {

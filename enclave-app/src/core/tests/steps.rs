@@ -1,5 +1,7 @@
 //! Steps repeated, skipped, changed, false, late or too many.
 
+mod locks;
+
 use super::client::{decode_messages, encode_messages, open};
 use super::device::{active, device_keygen, device_signature, nonce, sign_raw};
 use super::{Client, World};
@@ -197,6 +199,40 @@ fn an_aborted_ceremony_is_over() {
     let unknown = format!("/v1/ceremonies/{}/abort", CeremonyId::new([9; 16]));
     let http = half.client.request(&half.world, &unknown, &Plain::default());
     half.world.refuses(&http, CeremonyUnknown);
+}
+
+#[test]
+fn an_abort_does_not_lose_a_wallet_that_is_complete_and_not_committed() {
+    let half = half();
+    let (sealed, opener) = half.client.seal(&half.world, &half.path(), &half.second);
+    assert!(half.world.ask(&half.client.sign(&half.world, &sealed)).is_ok());
+    // The last step's commit failed; then comes an abort.
+    let abort = format!("/v1/ceremonies/{}/abort", half.id);
+    let http = half.client.request(&half.world, &abort, &Plain::default());
+    half.world.refuses(&http, CeremonyStep);
+    // The retry still brings the wallet.
+    let body = half.world.serve(&half.client.sign(&half.world, &sealed)).unwrap();
+    let answer: CeremonyAnswer = open(&opener, &body);
+    assert_eq!((answer.state, half.state()), (CeremonyState::Complete, CeremonyState::Complete));
+    let path = "/v1/wallets/".to_owned() + &WalletId::new([3; 16]).to_string() + "/activate";
+    let changed: Result<sharekeep_schemas::sealed::WalletChanged, _> =
+        half.client.plain(&half.world, &path);
+    assert!(changed.is_ok());
+}
+
+#[test]
+fn what_is_aborted_on_record_is_not_told_as_complete() {
+    let mut half = half();
+    let (sealed, _) = half.client.seal(&half.world, &half.path(), &half.second);
+    // The last step's commit failed, and another enclave put the abort on record.
+    assert!(half.world.ask(&half.client.sign(&half.world, &sealed)).is_ok());
+    let other = half.world.another_life();
+    let first = std::mem::replace(&mut half.world.core, other);
+    let abort = format!("/v1/ceremonies/{}/abort", half.id);
+    let _: CeremonyAborted = half.client.plain(&half.world, &abort).unwrap();
+    assert_eq!(half.state(), CeremonyState::Aborted);
+    half.world.core = first;
+    half.world.refuses(&half.client.sign(&half.world, &sealed), CeremonyStep);
 }
 
 #[test]
