@@ -146,7 +146,7 @@ impl Client {
         let binding = RequestBinding { method: "POST", path, request_id: &idempotency_key };
         let sender =
             Sender::new(enclave, Suite::default(), &binding, &mut OsRng).map_err(Error::Sealed)?;
-        let plaintext = zeroize::Zeroizing::new(codec::encode(&payload(sender.pop())));
+        let plaintext = codec::encode_secret(&payload(sender.pop()));
         let (sealed, opener) = sender.seal(&plaintext).map_err(Error::Sealed)?;
         let enclave_key = EnclaveKeyId::new(*enclave.id().as_bytes());
         let body = body(SealedRequest { enclave_key, sealed: Base64Url(sealed) })

@@ -54,7 +54,7 @@ impl Device {
     pub(super) fn store(&self, vault: &Vault, directory: &Path) -> Result<()> {
         let identity_key = SecretBytes(Zeroizing::new(self.identity.to_bytes().to_vec()));
         let content = Content { version: VERSION, device: self.id, identity_key };
-        vault.write(&place(directory, DEVICE), &secret::encode(&content))
+        vault.write(&place(directory, DEVICE), &codec::encode_secret(&content))
     }
 
     pub(super) fn load(vault: &Vault, directory: &Path) -> Result<Self> {

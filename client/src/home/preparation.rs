@@ -46,7 +46,7 @@ impl OpenHome {
             created_at_unix_s: preparation.created_at_unix_s,
             half: SecretBytes(preparation.half.to_sealed_bytes()),
         };
-        self.vault.write(&self.preparation_file(preparation.scope), &secret::encode(&content))
+        self.vault.write(&self.preparation_file(preparation.scope), &codec::encode_secret(&content))
     }
 
     /// The preparation of a scope, if there is one.

@@ -54,7 +54,7 @@ impl Session {
             expires_at_unix_s: self.expires_at_unix_s,
             token_unbound: self.token_unbound,
         };
-        vault.write(&place(directory, SESSION), &secret::encode(&content))
+        vault.write(&place(directory, SESSION), &codec::encode_secret(&content))
     }
 
     pub(super) fn load(vault: &Vault, directory: &Path) -> Result<Option<Self>> {

@@ -95,7 +95,7 @@ impl OpenHome {
             receipt: wallet.receipt.to_bytes(),
             share: SecretBytes(wallet.share.to_sealed_bytes()),
         };
-        self.vault.write(&self.wallet_file(wallet.id), &secret::encode(&content))
+        self.vault.write(&self.wallet_file(wallet.id), &codec::encode_secret(&content))
     }
 
     /// One wallet, if this device holds it.

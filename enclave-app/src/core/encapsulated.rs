@@ -97,7 +97,7 @@ pub(super) fn seal_answer(
     responder: ResponseSealer,
     answer: &impl Serialize,
 ) -> Result<Vec<u8>, Stop> {
-    let plaintext = Zeroizing::new(codec::encode(answer));
+    let plaintext = codec::encode_secret(answer);
     let sealed = responder.seal(&plaintext, &mut core.rng()).map_err(|_| ProblemCode::Internal)?;
     serde_json::to_vec(&SealedAnswer { sealed: Base64Url(sealed) })
         .map_err(|_| ProblemCode::Internal.into())

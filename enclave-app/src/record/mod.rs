@@ -38,7 +38,7 @@ pub(crate) const VERSION: u8 = 1;
 pub struct NotARecord;
 
 fn encode(wire: &impl Serialize) -> Zeroizing<Vec<u8>> {
-    Zeroizing::new(codec::encode(wire))
+    codec::encode_secret(wire)
 }
 
 fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, NotARecord> {

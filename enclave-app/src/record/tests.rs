@@ -116,3 +116,9 @@ proptest! {
         let _ = DeploymentKeys::decode(&bytes);
     }
 }
+
+#[test]
+fn the_buffer_of_a_sealed_secret_never_grows() {
+    let keys = DeploymentKeys::generate(&mut OsRng).encode();
+    assert_eq!(keys.capacity(), keys.len());
+}
