@@ -5,6 +5,7 @@ use sharekeep_schemas::http::{Page, WalletView};
 use sharekeep_schemas::sealed::Plain;
 use sharekeep_schemas::{ProblemCode, WalletStatus};
 use sharekeep_tests::message::note;
+use sharekeep_tests::user::PAST_SHORT_SESSION_S;
 use sharekeep_tests::{Deployment, Site, User};
 
 /// The only item of a table, and the table's full name.
@@ -153,7 +154,7 @@ fn with_public_key(mut item: Value, attacker: &User<'_>) -> Value {
 #[tokio::test]
 async fn a_prolonged_session_row_prolongs_nothing() {
     let deployment = Deployment::start().await;
-    let alice = User::signed_in(&deployment, "alice").await;
+    let alice = User::signed_in_shortly(&deployment, "alice").await;
     let wallet = alice.create_wallet().await;
     let (table, item) = only_item(&deployment, "sessions", |item| {
         item["pk"]["S"].as_str().unwrap().starts_with("session#")
@@ -161,8 +162,7 @@ async fn a_prolonged_session_row_prolongs_nothing() {
     let expires = item["expires_at"]["N"].as_str().unwrap().to_owned();
     let later = (expires.parse::<u64>().unwrap() + 1_000_000).to_string();
     put(&deployment, &table, &replace(&item, &format!("\"{expires}\""), &format!("\"{later}\"")));
-    let offset = i64::try_from(sharekeep_schemas::limits::SESSION_LIFETIME_S).unwrap() + 120;
-    deployment.stack.clock().set_offset_s(offset);
+    deployment.stack.clock().set_offset_s(PAST_SHORT_SESSION_S);
     let records = deployment.records();
     let mut archive = alice.post(&format!("/v1/wallets/{}/archive", wallet.id), &Plain::default());
     archive.request.sign_at(&alice.session_key, deployment.stack.clock().unix_s());

@@ -6,7 +6,7 @@ use sharekeep_schemas::http::headers;
 use sharekeep_schemas::sealed::Plain;
 use sharekeep_tests::ceremony::new_wallet_id;
 use sharekeep_tests::request::{Request, now_unix_s};
-use sharekeep_tests::user::new_session_key;
+use sharekeep_tests::user::{PAST_SHORT_SESSION_S, new_session_key};
 use sharekeep_tests::{Deployment, SealedPost, Site, User};
 
 /// Further off than a signature may be on its way.
@@ -142,11 +142,10 @@ async fn a_request_of_an_unknown_session_is_refused() {
 #[tokio::test]
 async fn an_expired_session_is_refused() {
     let deployment = Deployment::start().await;
-    let alice = User::signed_in(&deployment, "alice").await;
+    let alice = User::signed_in_shortly(&deployment, "alice").await;
     let mut post = archiving(&alice).await;
     let records = deployment.records();
-    let later = i64::try_from(sharekeep_schemas::limits::SESSION_LIFETIME_S).unwrap() + 120;
-    deployment.stack.clock().set_offset_s(later);
+    deployment.stack.clock().set_offset_s(PAST_SHORT_SESSION_S);
     post.request.sign_at(&alice.session_key, deployment.stack.clock().unix_s());
     let code = refused(&deployment, &post.request).await;
     assert_eq!(code, ProblemCode::SessionExpired);
@@ -190,5 +189,18 @@ async fn an_exact_retry_gets_the_stored_answer_and_changes_nothing() {
     post.request.sign(&alice.session_key);
     let again = post.send(&deployment).await;
     assert_eq!((again.status, &again.body), (200, &first.body));
+    assert_eq!(deployment.records(), records);
+}
+
+#[tokio::test]
+async fn a_host_that_sets_the_enclaves_clock_gets_no_answer() {
+    let deployment = Deployment::start().await;
+    let alice = User::signed_in(&deployment, "alice").await;
+    let mut post = archiving(&alice).await;
+    let records = deployment.records();
+    deployment.stack.clock().set_offset_s(120);
+    post.request.sign_at(&alice.session_key, deployment.stack.clock().unix_s());
+    let code = refused(&deployment, &post.request).await;
+    assert_eq!(code, ProblemCode::EnclaveUnavailable);
     assert_eq!(deployment.records(), records);
 }

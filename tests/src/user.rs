@@ -37,6 +37,10 @@ pub struct User<'d> {
     pub scopes: Vec<Scope>,
 }
 
+/// A step of the clock past the end of a short session, in seconds: less than the skew at which the
+/// enclave stops trusting its clock.
+pub const PAST_SHORT_SESSION_S: i64 = 55;
+
 /// A sealed and signed POST that has not been sent, with what opens its answer.
 pub struct SealedPost {
     pub request: Request,
@@ -64,6 +68,16 @@ impl<'d> User<'d> {
     pub async fn signed_in(deployment: &'d dyn Site, name: &str) -> Self {
         let user = Self::arrive(deployment, name).await;
         user.sign_in().await;
+        user
+    }
+
+    /// Arrives and signs in for a session that is over once the clock is stepped by
+    /// [`PAST_SHORT_SESSION_S`].
+    pub async fn signed_in_shortly(deployment: &'d dyn Site, name: &str) -> Self {
+        let user = Self::arrive(deployment, name).await;
+        let token = user.token().sign(Signing::Rs256).unwrap();
+        let post = user.opening_with(&token, |payload| payload.lifetime_s = Some(45));
+        let _: SessionOpened = post.open(&post.send(deployment).await);
         user
     }
 

@@ -2,7 +2,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The machine's clock with an offset that tests can change. Clones share it.
+/// The machine's clock with an offset that tests can change. Clones share it. The enclave compares
+/// it with its NSM's, which has none, and answers only while they agree within the allowed skew.
 #[derive(Clone, Default, Debug)]
 pub struct AdjustableClock {
     offset_s: Arc<AtomicI64>,
