@@ -1,6 +1,8 @@
 //! The same ceremonies through the whole local stack: the SDK in this process, functions, enclave
 //! and store in theirs.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -40,6 +42,7 @@ impl Bench {
         let stack = programs.start_stack(&directory.join("data"), free_port()?, None)?;
         let passphrase = directory.join("passphrase");
         std::fs::write(&passphrase, "only for the bench")?;
+        std::fs::set_permissions(&passphrase, Permissions::from_mode(0o600))?;
         let user = programs.user(&directory.join("device"), &passphrase);
         user.sign_in(&stack, "alice")?;
         let runtime = Runtime::new()?;
