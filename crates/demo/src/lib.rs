@@ -3,7 +3,7 @@
 //!
 //! It trusts nothing that the product says of itself: signatures are verified by other libraries
 //! (C libsecp256k1, another RLP, aws-lc's Ed25519, Bitcoin serialised by hand), and secrets are
-//! searched for in files, logs and memory after a planted value was found the same way.
+//! searched for in files, logs and memory; where anything can be planted, a planted value was found first.
 //!
 //! ```no_run
 //! # fn main() -> anyhow::Result<()> {
