@@ -262,7 +262,6 @@ impl State {
         let CreateWallet { wallet, scheme, protocol, client_nonce, messages, .. } = request;
         let execution =
             Self::freshness(&client_nonce, &self.keys)(&Run::Keygen { wallet, scheme, protocol });
-        let scheme = crate::words::mpc_scheme(scheme);
         let roster = Roster::new(ROSTER[1], &ROSTER).unwrap();
         let ceremony = keygen(scheme, execution, roster, 2, &mut OsRng).unwrap();
         let id = ceremony_id(&execution);
@@ -273,14 +272,13 @@ impl State {
     fn start(&mut self, request: StartCeremony) -> Vec<u8> {
         let StartKind::Sign { wallet, epoch, message, .. } = request.kind else { panic!() };
         let share = &self.shares[&wallet];
-        let scheme = crate::words::scheme_of(share.scheme());
+        let scheme = share.scheme();
         let message: &[u8] = &message;
         let run = Run::Sign { wallet, scheme, protocol: Protocol::Frost, epoch, message };
         let execution = Self::freshness(&request.client_nonce, &self.keys)(&run);
         let sign_request: SignRequest = codec::decode(message, 1 << 20).unwrap();
         let key = share.public_key();
-        let decoded =
-            sign_request.decode(crate::words::key_scheme(scheme), key.as_bytes()).unwrap();
+        let decoded = sign_request.decode(scheme, key.as_bytes()).unwrap();
         let what = match decoded.to_sign {
             ToSign::Eddsa(message) => SigningInput::Eddsa(message.as_bytes().to_vec()),
             ToSign::Bip340 { message, tweak } => SigningInput::Bip340 {

@@ -52,7 +52,6 @@ mod session;
 mod settings;
 mod transport;
 mod wallet;
-mod words;
 
 #[cfg(test)]
 mod fake_service;

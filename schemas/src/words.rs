@@ -20,7 +20,7 @@ macro_rules! words {
 
         impl $name {
             /// Every value.
-            pub const ALL: &[Self] = &[$(Self::$variant),+];
+            pub const ALL: [Self; [$(Self::$variant),+].len()] = [$(Self::$variant),+];
 
             /// The word on the wire.
             pub const fn as_str(self) -> &'static str {
@@ -37,7 +37,7 @@ macro_rules! words {
         impl FromStr for $name {
             type Err = UnknownWord;
             fn from_str(text: &str) -> Result<Self, UnknownWord> {
-                Self::ALL.iter().copied().find(|w| w.as_str() == text)
+                Self::ALL.into_iter().find(|w| w.as_str() == text)
                     .ok_or(UnknownWord(stringify!($name)))
             }
         }
@@ -145,6 +145,16 @@ impl Scheme {
 }
 
 impl Protocol {
+    /// What must be prepared before wallets can sign with it: CGGMP24 prepares a pair, DKLs23 the
+    /// wallet (none if none is named), FROST nothing.
+    pub fn preparation_scope(self, wallet: Option<WalletId>) -> Option<PreparationScope> {
+        match self {
+            Self::Cggmp24 => Some(PreparationScope::Pair(self)),
+            Self::Dkls23 => wallet.map(PreparationScope::Wallet),
+            Self::Frost => None,
+        }
+    }
+
     /// Whether wallets of this scheme can use this protocol.
     pub const fn supports(self, scheme: Scheme) -> bool {
         match self {
@@ -190,3 +200,32 @@ impl utoipa::PartialSchema for SessionPublicKey {
 
 #[cfg(feature = "openapi")]
 impl utoipa::ToSchema for SessionPublicKey {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_schemes_and_protocols_are_read_back() {
+        for scheme in Scheme::ALL {
+            assert_eq!(scheme.as_str().parse(), Ok(scheme));
+            assert_eq!(serde_json::to_string(&scheme).unwrap(), format!("\"{scheme}\""));
+            assert!(scheme.default_protocol().supports(scheme));
+        }
+        for protocol in Protocol::ALL {
+            assert_eq!(protocol.as_str().parse(), Ok(protocol));
+            assert_eq!(serde_json::to_string(&protocol).unwrap(), format!("\"{protocol}\""));
+        }
+        assert_eq!("ecdsa".parse::<Scheme>(), Err(UnknownWord("Scheme")));
+    }
+
+    #[test]
+    fn what_a_protocol_prepares_is_a_pair_a_wallet_or_nothing() {
+        let wallet = WalletId::new([7; 16]);
+        let scope = |protocol: Protocol| protocol.preparation_scope(Some(wallet));
+        assert_eq!(scope(Protocol::Cggmp24), Some(PreparationScope::Pair(Protocol::Cggmp24)));
+        assert_eq!(scope(Protocol::Dkls23), Some(PreparationScope::Wallet(wallet)));
+        assert_eq!(Protocol::Dkls23.preparation_scope(None), None);
+        assert_eq!(scope(Protocol::Frost), None);
+    }
+}

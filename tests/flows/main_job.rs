@@ -7,7 +7,7 @@ use sharekeep::{
 };
 use sharekeep_local::identity_provider::Signing;
 use sharekeep_local::world::TENANT;
-use sharekeep_messages::{KeyScheme, SignRequest};
+use sharekeep_messages::SignRequest;
 use sharekeep_schemas::{Protocol, Scheme, SecretText, WalletId, WalletStatus};
 use sharekeep_tests::message::note;
 use sharekeep_tests::primes::published_primes;
@@ -73,7 +73,7 @@ impl Device {
     async fn sign(&self, wallet: WalletId, what: &SignRequest) {
         let wallet = self.home.wallet(wallet).unwrap().unwrap();
         let signed = self.user().sign(&wallet, what).await.unwrap();
-        let scheme: KeyScheme = wallet.scheme().as_str().parse().unwrap();
+        let scheme = wallet.scheme();
         let decoded = what.decode(scheme, &wallet.public_key()).unwrap();
         decoded.to_sign.verify(&wallet.public_key(), &signed.signature).unwrap();
     }

@@ -3,7 +3,7 @@
 use crate::user::{SealedPost, User};
 use rand_core::{OsRng, RngCore};
 use serde_bytes::ByteBuf;
-use sharekeep_messages::{KeyScheme, SignRequest};
+use sharekeep_messages::SignRequest;
 use sharekeep_mpc::{
     Ceremony, ExecutionBinding, ExecutionId, KeyShare, PartyIndex, Purpose, Roster, Signature,
     Signed, SigningInput, WireMessage, keygen, sign,
@@ -91,7 +91,7 @@ impl User<'_> {
     /// Begins a signature without sending anything.
     pub fn start_sign(&self, wallet: &Wallet, what: &SignRequest) -> Running<Signed> {
         let decoded =
-            what.decode(KeyScheme::EddsaEd25519, wallet.share.public_key().as_bytes()).unwrap();
+            what.decode(Scheme::EddsaEd25519, wallet.share.public_key().as_bytes()).unwrap();
         let input = SigningInput::Eddsa(decoded.to_sign.bytes().to_vec());
         self.start_sign_as(wallet, wallet.id, codec::encode(what), input)
     }

@@ -1,6 +1,5 @@
 //! What each ceremony's execution id is made of; the enclave hashes the same.
 
-use crate::words;
 use sharekeep_channel::encapsulation::EnclavePublicKey;
 use sharekeep_mpc::{ExecutionBinding, ExecutionId, Fault, PartyIndex, Purpose, Roster};
 use sharekeep_schemas::{CeremonyId, DeviceId, Protocol, Scheme, WalletId};
@@ -55,8 +54,8 @@ pub(crate) fn execution_id(run: &Run<'_>, freshness: Freshness<'_>) -> Execution
         };
     ExecutionBinding {
         purpose,
-        protocol: words::mpc_protocol(protocol),
-        scheme: words::mpc_scheme(scheme),
+        protocol,
+        scheme,
         wallet: subject,
         epoch,
         n: PARTIES.len() as u16,

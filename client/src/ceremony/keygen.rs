@@ -2,7 +2,7 @@ use super::binding::{self, FIRST_EPOCH, Freshness, Run, THRESHOLD};
 use super::{SignedIn, Start, fresh_nonce};
 use crate::clock::now_unix_s;
 use crate::home::HeldWallet;
-use crate::{Error, Result, words};
+use crate::{Error, Result};
 use rand_core::{OsRng, RngCore};
 use sharekeep_channel::encapsulation::EnclavePublicKey;
 use sharekeep_mpc::keygen;
@@ -51,8 +51,8 @@ impl SignedIn<'_> {
             Freshness { client_nonce: &client_nonce, enclave },
         );
         let roster = binding::roster().map_err(Error::Fault)?;
-        let ceremony = keygen(words::mpc_scheme(scheme), execution, roster, THRESHOLD, &mut OsRng)
-            .map_err(Error::Fault)?;
+        let ceremony =
+            keygen(scheme, execution, roster, THRESHOLD, &mut OsRng).map_err(Error::Fault)?;
         let payload = |messages| CreateWallet {
             version: VERSION,
             wallet,

@@ -19,11 +19,7 @@ const PRIME_PATIENCE: Duration = Duration::from_secs(15 * 60);
 impl HeldWallet {
     /// What this wallet's protocol prepares for; `None` if it needs no preparation.
     pub fn preparation_scope(&self) -> Option<PreparationScope> {
-        match self.protocol {
-            Protocol::Cggmp24 => Some(PreparationScope::Pair(self.protocol)),
-            Protocol::Dkls23 => Some(PreparationScope::Wallet(self.id)),
-            Protocol::Frost => None,
-        }
+        self.protocol.preparation_scope(Some(self.id))
     }
 }
 

@@ -1,7 +1,7 @@
 use super::binding::{self, Freshness, Run};
 use super::{SignedIn, Start, fresh_nonce};
 use crate::home::{HeldPreparation, HeldWallet};
-use crate::{Error, Result, words};
+use crate::{Error, Result};
 use rand_core::OsRng;
 use serde_bytes::ByteBuf;
 use sharekeep_channel::encapsulation::EnclavePublicKey;
@@ -29,7 +29,7 @@ impl HeldWallet {
     /// # Errors
     /// [`Error::Message`] if it cannot be signed with this wallet.
     pub fn decode(&self, request: &SignRequest) -> Result<Decoded> {
-        request.decode(words::key_scheme(self.scheme()), &self.public_key()).map_err(Error::Message)
+        request.decode(self.scheme(), &self.public_key()).map_err(Error::Message)
     }
 
     fn check_signs(&self) -> Result<()> {
@@ -68,7 +68,7 @@ impl SignedIn<'_> {
             result => result?,
         };
         let signature = parts(&signature);
-        let scheme = words::key_scheme(wallet.scheme());
+        let scheme = wallet.scheme();
         let output =
             request.assemble(scheme, &wallet.public_key(), &signature).map_err(Error::Message)?;
         Ok(SignedMessage { description: decoded.description, signature, output })
@@ -108,7 +108,7 @@ impl SignedIn<'_> {
             Freshness { client_nonce: &client_nonce, enclave },
         );
         let ceremony = sign(
-            words::mpc_protocol(wallet.protocol),
+            wallet.protocol,
             execution,
             binding::roster().map_err(Error::Fault)?,
             wallet.share(),

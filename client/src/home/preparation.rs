@@ -42,7 +42,7 @@ impl OpenHome {
             version: VERSION,
             id: preparation.id,
             scope: preparation.scope,
-            protocol: crate::words::protocol_of(preparation.half.protocol()),
+            protocol: preparation.half.protocol(),
             created_at_unix_s: preparation.created_at_unix_s,
             half: SecretBytes(preparation.half.to_sealed_bytes()),
         };
@@ -61,7 +61,7 @@ impl OpenHome {
         if content.version != VERSION || content.scope != scope {
             return Err(damaged());
         }
-        let protocol = crate::words::mpc_protocol(content.protocol);
+        let protocol = content.protocol;
         let half =
             Preparation::from_sealed_bytes(protocol, &content.half.0).map_err(|_| damaged())?;
         Ok(Some(HeldPreparation {

@@ -51,7 +51,7 @@ struct Content {
 impl HeldWallet {
     /// What its signatures are.
     pub fn scheme(&self) -> Scheme {
-        crate::words::scheme_of(self.share.scheme())
+        self.share.scheme()
     }
 
     /// Its public key, from this device's own share: SEC1 compressed (33 bytes) or Ed25519 (32).

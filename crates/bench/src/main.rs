@@ -86,8 +86,7 @@ fn measure(
     rows: &mut Rows,
 ) -> Result<()> {
     let name = |operation: &str| format!("{scheme}/{protocol}/{operation}");
-    let bare::Costs { keygen, prepare, sign } =
-        bare::measure(scheme.as_str().parse()?, protocol.as_str().parse()?, times)?;
+    let bare::Costs { keygen, prepare, sign } = bare::measure(scheme, protocol, times)?;
 
     let cost = bench.keygen(scheme, protocol, times)?;
     rows.add(&name("keygen"), &cost, Some(&keygen));

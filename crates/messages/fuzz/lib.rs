@@ -3,7 +3,7 @@
 //! Run one with `cargo +nightly fuzz run <target> fuzz/corpus/<target> fuzz/seeds/<target>` from the
 //! crate's folder.
 
-use sharekeep_messages::{KeyScheme, SignRequest};
+use sharekeep_messages::{Scheme, SignRequest};
 
 /// The BIP-86 key that the first seed of `bitcoin_psbt` belongs to, also as an ECDSA key.
 const SECP256K1: [u8; 33] = [
@@ -20,10 +20,10 @@ const ED25519: [u8; 32] = [
 
 /// Decodes under every scheme. What decodes is described in printable lines.
 pub fn decode(request: &SignRequest) {
-    for scheme in KeyScheme::ALL {
+    for scheme in Scheme::ALL {
         let key: &[u8] = match scheme {
-            KeyScheme::EddsaEd25519 => &ED25519,
-            KeyScheme::EcdsaSecp256k1 | KeyScheme::SchnorrBip340 => &SECP256K1,
+            Scheme::EddsaEd25519 => &ED25519,
+            Scheme::EcdsaSecp256k1 | Scheme::SchnorrBip340 => &SECP256K1,
         };
         if let Ok(decoded) = request.decode(scheme, key) {
             let lines = decoded.description.lines().len();

@@ -1,7 +1,7 @@
 //! Turns a request and its signature into what is sent or shown.
 
 use crate::{
-    KeyScheme, MessageError, SignRequest, SignatureParts, ToSign, btc, ethereum,
+    MessageError, Scheme, SignRequest, SignatureParts, ToSign, btc, ethereum,
     public_key::PublicKey, solana,
 };
 
@@ -62,7 +62,7 @@ impl SignRequest {
     /// [`MessageError::SignatureInvalid`].
     pub fn assemble(
         &self,
-        scheme: KeyScheme,
+        scheme: Scheme,
         public_key: &[u8],
         signature: &SignatureParts,
     ) -> Result<SignedOutput, MessageError> {

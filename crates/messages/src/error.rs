@@ -1,6 +1,6 @@
 //! The crate's errors.
 
-use crate::{KeyScheme, MessageKind};
+use crate::{MessageKind, Scheme};
 
 /// Why a request can't be decoded, signed or assembled.
 ///
@@ -14,7 +14,7 @@ pub enum MessageError {
         /// Kind of the request.
         kind: MessageKind,
         /// Scheme of the key.
-        scheme: KeyScheme,
+        scheme: Scheme,
     },
     /// The public key has a wrong length or is not on its curve.
     #[error("the public key is malformed")]

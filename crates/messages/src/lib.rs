@@ -41,12 +41,12 @@
 //!
 //! # Example
 //! ```
-//! use sharekeep_messages::{KeyScheme, SignRequest};
+//! use sharekeep_messages::{Scheme, SignRequest};
 //!
 //! # fn main() -> Result<(), sharekeep_messages::MessageError> {
 //! let public_key = [0x02; 33]; // the wallet's, SEC1 compressed
 //! let request = SignRequest::EthereumText { text: "I own this wallet".into() };
-//! let decoded = request.decode(KeyScheme::EcdsaSecp256k1, &public_key)?;
+//! let decoded = request.decode(Scheme::EcdsaSecp256k1, &public_key)?;
 //! println!("{}", decoded.description);
 //! // a ceremony signs decoded.to_sign; request.assemble(…) then makes the bytes to send
 //! # Ok(())
@@ -64,7 +64,6 @@ mod ethereum;
 mod public_key;
 mod raw;
 mod request;
-mod scheme;
 mod signature;
 mod solana;
 mod to_sign;
@@ -79,6 +78,6 @@ pub use description::{Description, Line};
 pub use error::MessageError;
 pub use raw::{RAW_BIP340_TAG, RAW_EDDSA_HEADER};
 pub use request::{Decoded, MAX_MESSAGE_BYTES, MessageKind, SignRequest};
-pub use scheme::{KeyScheme, UnknownScheme};
+pub use sharekeep_schemas::Scheme;
 pub use signature::SignatureParts;
 pub use to_sign::{Bip340Message, EcdsaPrehash, EddsaMessage, TaprootTweak, ToSign};

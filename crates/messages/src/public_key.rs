@@ -8,7 +8,7 @@ use bitcoin::{
 };
 use ed25519_dalek::VerifyingKey;
 
-use crate::{KeyScheme, MessageError};
+use crate::{MessageError, Scheme};
 
 /// Length of a compressed SEC1 point in bytes.
 const SEC1_COMPRESSED_BYTES: usize = 33;
@@ -28,11 +28,11 @@ pub(crate) enum PublicKey {
 impl PublicKey {
     /// Reads a key of a scheme: ECDSA as SEC1 (33 or 65 bytes), BIP-340 as x-only (32) or compressed
     /// SEC1 (33), Ed25519 as its 32 bytes.
-    pub(crate) fn parse(scheme: KeyScheme, bytes: &[u8]) -> Result<Self, MessageError> {
+    pub(crate) fn parse(scheme: Scheme, bytes: &[u8]) -> Result<Self, MessageError> {
         match scheme {
-            KeyScheme::EcdsaSecp256k1 => parse_sec1(bytes).map(Self::Ecdsa),
-            KeyScheme::SchnorrBip340 => parse_xonly(bytes).map(Self::Bip340),
-            KeyScheme::EddsaEd25519 => parse_ed25519(bytes).map(Self::Eddsa),
+            Scheme::EcdsaSecp256k1 => parse_sec1(bytes).map(Self::Ecdsa),
+            Scheme::SchnorrBip340 => parse_xonly(bytes).map(Self::Bip340),
+            Scheme::EddsaEd25519 => parse_ed25519(bytes).map(Self::Eddsa),
         }
     }
 }

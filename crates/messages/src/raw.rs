@@ -3,9 +3,9 @@
 use bitcoin::hashes::{Hash, HashEngine, sha256};
 
 use crate::{
-    Description, KeyScheme,
+    Description,
     MessageError::{self, RawIsTransaction},
-    ToSign, btc, ethereum, solana,
+    Scheme, ToSign, btc, ethereum, solana,
     to_sign::{Bip340Message, EcdsaPrehash, EddsaMessage, TaprootTweak},
 };
 
@@ -19,26 +19,23 @@ pub const RAW_EDDSA_HEADER: &[u8] = b"\xffsharekeep/raw/v1\n";
 const SHOWN_BYTES: usize = 1024;
 
 /// Describes raw bytes and puts them under the prefix of the key's scheme.
-pub(crate) fn decode(
-    bytes: &[u8],
-    scheme: KeyScheme,
-) -> Result<(Description, ToSign), MessageError> {
+pub(crate) fn decode(bytes: &[u8], scheme: Scheme) -> Result<(Description, ToSign), MessageError> {
     if let Some(transaction) = known_transaction(bytes) {
         return Err(RawIsTransaction(transaction));
     }
     let (prefix, to_sign) = match scheme {
-        KeyScheme::EcdsaSecp256k1 => (
+        Scheme::EcdsaSecp256k1 => (
             "EIP-191, as a personal message",
             ToSign::EcdsaPrehash(EcdsaPrehash::new(ethereum::text::eip191_hash(bytes))),
         ),
-        KeyScheme::SchnorrBip340 => (
+        Scheme::SchnorrBip340 => (
             "BIP-340 tagged hash \"sharekeep/raw/v1\"",
             ToSign::Bip340 {
                 message: Bip340Message::new(tagged_hash(RAW_BIP340_TAG, bytes)),
                 tweak: TaprootTweak::None,
             },
         ),
-        KeyScheme::EddsaEd25519 => (
+        Scheme::EddsaEd25519 => (
             "header 0xff \"sharekeep/raw/v1\"",
             ToSign::Eddsa(EddsaMessage::new([RAW_EDDSA_HEADER, bytes].concat())),
         ),

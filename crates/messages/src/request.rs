@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BitcoinNetwork, Bytes, Description, KeyScheme, MessageError, SpentOutput, ToSign, btc,
-    ethereum, public_key::PublicKey, raw, solana,
+    BitcoinNetwork, Bytes, Description, MessageError, Scheme, SpentOutput, ToSign, btc, ethereum,
+    public_key::PublicKey, raw, solana,
 };
 
 /// Most bytes of a message, after which nothing is parsed. Room for a PSBT with some previous
@@ -110,15 +110,15 @@ impl MessageKind {
     }
 
     /// Whether messages of this kind are signed with keys of this scheme.
-    pub fn fits(self, scheme: KeyScheme) -> bool {
+    pub fn fits(self, scheme: Scheme) -> bool {
         match self {
             Self::EthereumTransaction | Self::EthereumText | Self::EthereumTypedData => {
-                scheme == KeyScheme::EcdsaSecp256k1
+                scheme == Scheme::EcdsaSecp256k1
             }
             Self::BitcoinPsbt | Self::BitcoinTransaction => {
-                matches!(scheme, KeyScheme::EcdsaSecp256k1 | KeyScheme::SchnorrBip340)
+                matches!(scheme, Scheme::EcdsaSecp256k1 | Scheme::SchnorrBip340)
             }
-            Self::SolanaMessage => scheme == KeyScheme::EddsaEd25519,
+            Self::SolanaMessage => scheme == Scheme::EddsaEd25519,
             Self::Raw => true,
         }
     }
@@ -170,7 +170,7 @@ impl SignRequest {
     ///
     /// # Errors
     /// Every [`MessageError`] but those about signatures.
-    pub fn decode(&self, scheme: KeyScheme, public_key: &[u8]) -> Result<Decoded, MessageError> {
+    pub fn decode(&self, scheme: Scheme, public_key: &[u8]) -> Result<Decoded, MessageError> {
         let kind = self.kind();
         if !kind.fits(scheme) {
             return Err(MessageError::KindUnfitForScheme { kind, scheme });

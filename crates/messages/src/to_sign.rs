@@ -4,7 +4,7 @@ use bitcoin::secp256k1::{Message, Secp256k1};
 use ed25519_dalek::Signature as Ed25519Signature;
 
 use crate::{
-    KeyScheme, MessageError, SignatureParts,
+    MessageError, Scheme, SignatureParts,
     public_key::{PublicKey, bip86_output_key},
 };
 
@@ -106,11 +106,11 @@ impl ToSign {
     }
 
     /// The scheme of the key that signs this.
-    pub fn scheme(&self) -> KeyScheme {
+    pub fn scheme(&self) -> Scheme {
         match self {
-            Self::EcdsaPrehash(_) => KeyScheme::EcdsaSecp256k1,
-            Self::Bip340 { .. } => KeyScheme::SchnorrBip340,
-            Self::Eddsa(_) => KeyScheme::EddsaEd25519,
+            Self::EcdsaPrehash(_) => Scheme::EcdsaSecp256k1,
+            Self::Bip340 { .. } => Scheme::SchnorrBip340,
+            Self::Eddsa(_) => Scheme::EddsaEd25519,
         }
     }
 

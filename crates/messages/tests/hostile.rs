@@ -11,13 +11,13 @@ use alloy_primitives::{Address, U256};
 use alloy_rlp::{Encodable, Header};
 use given::{bare, key_of, network, own_script, previous, sec1, spending};
 use proptest::{collection::vec, prelude::*};
-use sharekeep_messages::{Decoded, KeyScheme, MessageError, SignRequest, SpentOutput};
+use sharekeep_messages::{Decoded, MessageError, Scheme, SignRequest, SpentOutput};
 
 const ED25519: &str = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
 
-fn decode(request: &SignRequest, scheme: KeyScheme) -> Result<Decoded, MessageError> {
+fn decode(request: &SignRequest, scheme: Scheme) -> Result<Decoded, MessageError> {
     let key = match scheme {
-        KeyScheme::EddsaEd25519 => hex::decode(ED25519).unwrap(),
+        Scheme::EddsaEd25519 => hex::decode(ED25519).unwrap(),
         _ => key_of(scheme),
     };
     request.decode(scheme, &key)
@@ -27,7 +27,7 @@ fn every_request(bytes: &[u8], input: u32) -> Vec<SignRequest> {
     let text = String::from_utf8_lossy(bytes).into_owned();
     let spent = SpentOutput {
         amount_sat: 100_000_000,
-        script_pubkey: own_script(KeyScheme::SchnorrBip340).to_bytes().into(),
+        script_pubkey: own_script(Scheme::SchnorrBip340).to_bytes().into(),
     };
     vec![
         SignRequest::EthereumTransaction { unsigned: bytes.into() },
@@ -59,7 +59,7 @@ static SEEDS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     );
     seeds.extend(list("solana_messages.json", "messages", "message").into_iter().map(hex));
     seeds.extend(TYPED.iter().map(|json| json.clone().into_bytes()));
-    let script = own_script(KeyScheme::SchnorrBip340);
+    let script = own_script(Scheme::SchnorrBip340);
     let transaction = spending(2, &script);
     seeds.push(bitcoin::consensus::serialize(&transaction));
     let mut psbt = bitcoin::Psbt::from_unsigned_tx(transaction).unwrap();
@@ -116,7 +116,7 @@ proptest! {
     #[test]
     fn random_bytes_never_panic(bytes in vec(any::<u8>(), 0..600), input in 0..3u32) {
         for request in every_request(&bytes, input) {
-            for scheme in KeyScheme::ALL {
+            for scheme in Scheme::ALL {
                 let _ = decode(&request, scheme);
             }
         }
@@ -125,7 +125,7 @@ proptest! {
     #[test]
     fn damaged_messages_never_panic((_, bytes) in damaged(&SEEDS), input in 0..3u32) {
         for request in every_request(&bytes, input) {
-            for scheme in KeyScheme::ALL {
+            for scheme in Scheme::ALL {
                 if let Ok(decoded) = decode(&request, scheme) {
                     prop_assert!(!decoded.description.lines().is_empty());
                 }
@@ -140,7 +140,7 @@ proptest! {
             |bytes: &[u8]| SignRequest::EthereumTransaction { unsigned: bytes.into() },
             |bytes: &[u8]| SignRequest::SolanaMessage { message: bytes.into() },
         ] {
-            for scheme in [KeyScheme::EcdsaSecp256k1, KeyScheme::EddsaEd25519] {
+            for scheme in [Scheme::EcdsaSecp256k1, Scheme::EddsaEd25519] {
                 if let (Ok(original), Ok(damaged)) =
                     (decode(&make(original), scheme), decode(&make(&bytes), scheme))
                 {
@@ -161,7 +161,7 @@ proptest! {
         let Ok(library) = serde_json::from_str::<TypedData>(&json) else { return Ok(()) };
         for chain_id in [1, 137] {
             let request = SignRequest::EthereumTypedData { json: json.clone(), chain_id };
-            if let Ok(decoded) = decode(&request, KeyScheme::EcdsaSecp256k1) {
+            if let Ok(decoded) = decode(&request, Scheme::EcdsaSecp256k1) {
                 let hash = library.eip712_signing_hash().unwrap();
                 prop_assert_eq!(decoded.to_sign.bytes(), &hash[..]);
             }
@@ -194,7 +194,7 @@ proptest! {
             bytes
         };
         let request = SignRequest::EthereumTransaction { unsigned: wrap(&fields).into() };
-        let decoded = decode(&request, KeyScheme::EcdsaSecp256k1).unwrap();
+        let decoded = decode(&request, Scheme::EcdsaSecp256k1).unwrap();
         let (nonce, gas) = (nonce.to_string(), gas.to_string());
         prop_assert_eq!(decoded.description.get("nonce"), Some(nonce.as_str()));
         prop_assert_eq!(decoded.description.get("gas limit"), Some(gas.as_str()));
@@ -205,7 +205,7 @@ proptest! {
         recovery_id.encode(&mut fields);
         U256::from_be_bytes(r).encode(&mut fields);
         U256::from_be_bytes(s).encode(&mut fields);
-        let output = request.assemble(KeyScheme::EcdsaSecp256k1, &sec1(), &signature).unwrap();
+        let output = request.assemble(Scheme::EcdsaSecp256k1, &sec1(), &signature).unwrap();
         prop_assert_eq!(output.bytes, wrap(&fields));
     }
 
@@ -213,7 +213,7 @@ proptest! {
     fn amounts_of_a_bitcoin_transaction_never_panic(
         amounts in vec(any::<u64>(), 1..4), paid in vec(any::<u64>(), 1..4),
     ) {
-        for scheme in [KeyScheme::SchnorrBip340, KeyScheme::EcdsaSecp256k1] {
+        for scheme in [Scheme::SchnorrBip340, Scheme::EcdsaSecp256k1] {
             let script = own_script(scheme);
             let mut transaction = spending(amounts.len() as u8, &script);
             transaction.output = paid

@@ -7,18 +7,18 @@ mod given;
 use bitcoin::{Amount, EcdsaSighashType, TapSighashType, TxOut, consensus::serialize, psbt::Psbt};
 use given::{bare, key_of, network, own_script, previous, sec1, spending, xonly};
 use sharekeep_messages::{
-    Decoded, KeyScheme, MAX_MESSAGE_BYTES, MessageError, SignRequest, SpentOutput,
+    Decoded, MAX_MESSAGE_BYTES, MessageError, Scheme, SignRequest, SpentOutput,
 };
 
-const TAPROOT: KeyScheme = KeyScheme::SchnorrBip340;
-const ECDSA: KeyScheme = KeyScheme::EcdsaSecp256k1;
+const TAPROOT: Scheme = Scheme::SchnorrBip340;
+const ECDSA: Scheme = Scheme::EcdsaSecp256k1;
 
 fn ethereum(unsigned: &str) -> Result<Decoded, MessageError> {
     let unsigned = hex::decode(unsigned).unwrap().into();
     SignRequest::EthereumTransaction { unsigned }.decode(ECDSA, &sec1())
 }
 
-fn bitcoin_error(request: &SignRequest, scheme: KeyScheme) -> MessageError {
+fn bitcoin_error(request: &SignRequest, scheme: Scheme) -> MessageError {
     request.decode(scheme, &key_of(scheme)).unwrap_err()
 }
 
@@ -184,10 +184,10 @@ fn kinds_are_signed_only_with_keys_of_their_scheme() {
     let psbt = SignRequest::BitcoinPsbt { psbt: vec![1].into(), input: 0, network: network() };
     for (request, scheme) in [
         (&text, TAPROOT),
-        (&text, KeyScheme::EddsaEd25519),
+        (&text, Scheme::EddsaEd25519),
         (&solana, ECDSA),
         (&solana, TAPROOT),
-        (&psbt, KeyScheme::EddsaEd25519),
+        (&psbt, Scheme::EddsaEd25519),
     ] {
         let error = request.decode(scheme, &xonly()).unwrap_err();
         assert_eq!(error, MessageError::KindUnfitForScheme { kind: request.kind(), scheme });
@@ -273,7 +273,7 @@ fn a_bitcoin_transaction_with_trailing_or_missing_bytes_is_refused() {
 }
 
 /// A PSBT of [`spending`] with both kinds of utxo fields in every input.
-fn psbt(inputs: u8, scheme: KeyScheme) -> Psbt {
+fn psbt(inputs: u8, scheme: Scheme) -> Psbt {
     let script = own_script(scheme);
     let mut psbt = Psbt::from_unsigned_tx(spending(inputs, &script)).unwrap();
     for (index, input) in psbt.inputs.iter_mut().enumerate() {
@@ -388,9 +388,9 @@ fn a_psbt_with_trailing_bytes_or_duplicate_keys_is_refused() {
 fn raw_bytes_that_are_a_transaction_are_refused_and_others_are_not() {
     let script = own_script(TAPROOT);
     let transaction = serialize(&spending(2, &script));
-    for scheme in KeyScheme::ALL {
+    for scheme in Scheme::ALL {
         let key = match scheme {
-            KeyScheme::EddsaEd25519 => {
+            Scheme::EddsaEd25519 => {
                 hex::decode("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
                     .unwrap()
             }

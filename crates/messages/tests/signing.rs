@@ -9,11 +9,11 @@ use bitcoin::{
 };
 use given::{bare, key_of, network, own_script, previous, sec1, sign, spending, xonly};
 use sharekeep_messages::{
-    Encoding, KeyScheme, MessageError, RAW_EDDSA_HEADER, SignRequest, SignatureParts, TaprootTweak,
+    Encoding, MessageError, RAW_EDDSA_HEADER, Scheme, SignRequest, SignatureParts, TaprootTweak,
     ToSign,
 };
 
-const SCHEMES: [KeyScheme; 2] = [KeyScheme::SchnorrBip340, KeyScheme::EcdsaSecp256k1];
+const SCHEMES: [Scheme; 2] = [Scheme::SchnorrBip340, Scheme::EcdsaSecp256k1];
 
 #[test]
 fn a_psbt_is_signed_input_by_input_until_it_is_a_transaction() {
@@ -50,7 +50,7 @@ fn a_psbt_is_signed_input_by_input_until_it_is_a_transaction() {
 
 #[test]
 fn a_psbt_that_asks_for_sighash_all_gets_it_named_in_the_witness() {
-    let scheme = KeyScheme::SchnorrBip340;
+    let scheme = Scheme::SchnorrBip340;
     let script = own_script(scheme);
     let mut witnesses = Vec::new();
     for sighash_type in [TapSighashType::Default, TapSighashType::All] {
@@ -74,7 +74,7 @@ fn a_psbt_that_asks_for_sighash_all_gets_it_named_in_the_witness() {
 
 #[test]
 fn a_bare_transaction_keeps_the_witnesses_of_other_inputs() {
-    let scheme = KeyScheme::SchnorrBip340;
+    let scheme = Scheme::SchnorrBip340;
     let script = own_script(scheme);
     let first = bare(&spending(2, &script), &script, 0);
     let signature = sign(&first.decode(scheme, &xonly()).unwrap().to_sign);
@@ -96,7 +96,7 @@ fn a_bare_transaction_keeps_the_witnesses_of_other_inputs() {
 
 #[test]
 fn a_bitcoin_description_tells_receivers_change_and_fee() {
-    let scheme = KeyScheme::SchnorrBip340;
+    let scheme = Scheme::SchnorrBip340;
     let script = own_script(scheme);
     let decoded = bare(&spending(2, &script), &script, 0).decode(scheme, &xonly()).unwrap();
     let description = decoded.description;
@@ -126,7 +126,7 @@ fn an_ethereum_description_tells_amount_receiver_and_most_it_costs() {
             .unwrap();
         let unsigned = given::bytes(vector, "unsigned").into();
         SignRequest::EthereumTransaction { unsigned }
-            .decode(KeyScheme::EcdsaSecp256k1, &sec1())
+            .decode(Scheme::EcdsaSecp256k1, &sec1())
             .unwrap()
             .description
     };
@@ -173,7 +173,7 @@ fn a_solana_description_tells_amount_sender_and_receiver() {
     let described = |index: usize| {
         let message = given::bytes(&messages[index], "message").into();
         SignRequest::SolanaMessage { message }
-            .decode(KeyScheme::EddsaEd25519, &key)
+            .decode(Scheme::EddsaEd25519, &key)
             .unwrap()
             .description
     };
@@ -197,13 +197,13 @@ fn a_solana_description_tells_amount_sender_and_receiver() {
 #[test]
 fn typed_data_and_texts_are_shown_whole_and_escaped() {
     let request = SignRequest::EthereumText { text: "pay\nto: \u{202e}evil".into() };
-    let description = request.decode(KeyScheme::EcdsaSecp256k1, &sec1()).unwrap().description;
+    let description = request.decode(Scheme::EcdsaSecp256k1, &sec1()).unwrap().description;
     assert_eq!(description.get("text"), Some(r"pay\nto: \u{202e}evil"));
 
     let vectors = given::vectors("ethereum_typed_data.json");
     let json = given::text(&vectors["typed_data"][0], "json").into();
     let request = SignRequest::EthereumTypedData { json, chain_id: 1 };
-    let description = request.decode(KeyScheme::EcdsaSecp256k1, &sec1()).unwrap().description;
+    let description = request.decode(Scheme::EcdsaSecp256k1, &sec1()).unwrap().description;
     assert_eq!(description.get("domain.name"), Some("Ether Mail"));
     assert_eq!(description.get("type"), Some("Mail"));
     assert_eq!(description.get("to.wallet"), Some("0xbBbBBBBbbBBBbbbBbbBbbbbBBbBbbbbBbBbbBBbB"));
@@ -214,33 +214,32 @@ fn typed_data_and_texts_are_shown_whole_and_escaped() {
 fn raw_bytes_are_signed_only_under_the_prefix_of_the_scheme() {
     let request = SignRequest::Raw { bytes: b"hello"[..].into() };
     let as_text = SignRequest::EthereumText { text: "hello".into() };
-    let ecdsa = request.decode(KeyScheme::EcdsaSecp256k1, &sec1()).unwrap().to_sign;
-    assert_eq!(ecdsa, as_text.decode(KeyScheme::EcdsaSecp256k1, &sec1()).unwrap().to_sign);
+    let ecdsa = request.decode(Scheme::EcdsaSecp256k1, &sec1()).unwrap().to_sign;
+    assert_eq!(ecdsa, as_text.decode(Scheme::EcdsaSecp256k1, &sec1()).unwrap().to_sign);
 
     // SHA-256(SHA-256(tag) ‖ SHA-256(tag) ‖ "hello"), computed with Python's hashlib.
-    let bip340 = request.decode(KeyScheme::SchnorrBip340, &xonly()).unwrap().to_sign;
+    let bip340 = request.decode(Scheme::SchnorrBip340, &xonly()).unwrap().to_sign;
     assert_eq!(
         hex::encode(bip340.bytes()),
         "23c8944d4ee0dc1d980f15ba4e3753a3234ec92d0cce7d8c7ed68ee1c3e1704b"
     );
     assert_eq!(bip340.tweak(), TaprootTweak::None);
-    let output = request.assemble(KeyScheme::SchnorrBip340, &xonly(), &sign(&bip340)).unwrap();
+    let output = request.assemble(Scheme::SchnorrBip340, &xonly(), &sign(&bip340)).unwrap();
     assert_eq!((output.bytes.len(), output.encoding), (64, Encoding::Bip340Signature));
 
     let key =
         hex::decode("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a").unwrap();
-    let eddsa = request.decode(KeyScheme::EddsaEd25519, &key).unwrap().to_sign;
+    let eddsa = request.decode(Scheme::EddsaEd25519, &key).unwrap().to_sign;
     assert_eq!(eddsa.bytes(), [RAW_EDDSA_HEADER, b"hello"].concat());
 }
 
 #[test]
 fn a_wrong_high_s_or_foreign_signature_is_not_assembled() {
     let request = SignRequest::EthereumText { text: "hello".into() };
-    let to_sign = request.decode(KeyScheme::EcdsaSecp256k1, &sec1()).unwrap().to_sign;
+    let to_sign = request.decode(Scheme::EcdsaSecp256k1, &sec1()).unwrap().to_sign;
     let SignatureParts::Ecdsa { r, s, recovery_id } = sign(&to_sign) else { unreachable!() };
-    let assemble = |signature: &SignatureParts| {
-        request.assemble(KeyScheme::EcdsaSecp256k1, &sec1(), signature)
-    };
+    let assemble =
+        |signature: &SignatureParts| request.assemble(Scheme::EcdsaSecp256k1, &sec1(), signature);
     assemble(&SignatureParts::Ecdsa { r, s, recovery_id }).unwrap();
 
     let mut high = bitcoin::secp256k1::SecretKey::from_slice(&s).unwrap();
@@ -260,7 +259,7 @@ fn a_wrong_high_s_or_foreign_signature_is_not_assembled() {
     }
 
     // Signed with the internal key instead of the tweaked one.
-    let scheme = KeyScheme::SchnorrBip340;
+    let scheme = Scheme::SchnorrBip340;
     let script = own_script(scheme);
     let spend = bare(&spending(1, &script), &script, 0);
     let to_sign = spend.decode(scheme, &xonly()).unwrap().to_sign;

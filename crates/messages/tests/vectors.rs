@@ -6,7 +6,7 @@ mod given;
 
 use given::{bytes, hex32, network, text, vectors};
 use sharekeep_messages::{
-    Bytes, Decoded, Encoding, KeyScheme, MessageError, SignRequest, SignatureParts, TaprootTweak,
+    Bytes, Decoded, Encoding, MessageError, Scheme, SignRequest, SignatureParts, TaprootTweak,
     ToSign,
 };
 
@@ -22,14 +22,14 @@ fn ethereum_transactions_hash_and_assemble_as_published() {
         let key = bytes(vector, "public_key");
         let unsigned: Bytes = bytes(vector, "unsigned").into();
         let request = SignRequest::EthereumTransaction { unsigned };
-        let decoded = request.decode(KeyScheme::EcdsaSecp256k1, &key).unwrap();
+        let decoded = request.decode(Scheme::EcdsaSecp256k1, &key).unwrap();
         assert_eq!(hex::encode(decoded.to_sign.bytes()), text(vector, "hash"), "{name}");
         assert_eq!(decoded.description.get("from"), Some(text(vector, "address")), "{name}");
 
         let v = vector["v"].as_u64().unwrap();
         let recovery_id = if v > 1 { ((v - 35) % 2) as u8 } else { v as u8 };
         let signature = ecdsa(hex32(vector, "r"), hex32(vector, "s"), recovery_id);
-        let output = request.assemble(KeyScheme::EcdsaSecp256k1, &key, &signature).unwrap();
+        let output = request.assemble(Scheme::EcdsaSecp256k1, &key, &signature).unwrap();
         assert_eq!(hex::encode(&output.bytes), text(vector, "signed"), "{name}");
         assert_eq!(output.id.unwrap(), format!("0x{}", text(vector, "id")), "{name}");
         assert_eq!(output.encoding, Encoding::EthereumTransaction);
@@ -51,7 +51,7 @@ fn ethereum_transactions_hash_and_assemble_as_published() {
                 MessageError::RawIsTransaction("an ethereum transaction"),
             ),
         ] {
-            assert_eq!(request.decode(KeyScheme::EcdsaSecp256k1, &key), Err(error), "{name}");
+            assert_eq!(request.decode(Scheme::EcdsaSecp256k1, &key), Err(error), "{name}");
         }
     }
 }
@@ -71,7 +71,7 @@ fn ethereum_texts_and_typed_data_hash_as_another_implementation_says() {
     });
     let key = bytes(&texts, "public_key");
     for (request, vector) in text_requests.chain(typed_requests) {
-        let decoded = request.decode(KeyScheme::EcdsaSecp256k1, &key).unwrap();
+        let decoded = request.decode(Scheme::EcdsaSecp256k1, &key).unwrap();
         assert_eq!(hex::encode(decoded.to_sign.bytes()), text(vector, "hash"));
         let signature = bytes(vector, "signature");
         let parts = ecdsa(
@@ -79,7 +79,7 @@ fn ethereum_texts_and_typed_data_hash_as_another_implementation_says() {
             signature[32..64].try_into().unwrap(),
             signature[64] - 27,
         );
-        let output = request.assemble(KeyScheme::EcdsaSecp256k1, &key, &parts).unwrap();
+        let output = request.assemble(Scheme::EcdsaSecp256k1, &key, &parts).unwrap();
         assert_eq!(output.bytes, signature);
         assert_eq!(output.encoding, Encoding::EthereumSignature);
     }
@@ -95,11 +95,11 @@ fn solana_messages_assemble_to_the_transactions_that_solanas_own_crates_make() {
         let signers = vector["signers"].as_array().unwrap();
         for (signer, signature) in signers.iter().zip(vector["signatures"].as_array().unwrap()) {
             let key = hex::decode(signer.as_str().unwrap()).unwrap();
-            let decoded = request.decode(KeyScheme::EddsaEd25519, &key).unwrap();
+            let decoded = request.decode(Scheme::EddsaEd25519, &key).unwrap();
             assert_eq!(decoded.to_sign.bytes(), &message[..], "{name}");
             let signature = hex::decode(signature.as_str().unwrap()).unwrap();
             let parts = SignatureParts::Eddsa(signature.try_into().unwrap());
-            let output = request.assemble(KeyScheme::EddsaEd25519, &key, &parts).unwrap();
+            let output = request.assemble(Scheme::EddsaEd25519, &key, &parts).unwrap();
             assert_eq!(output.encoding, Encoding::SolanaTransaction);
             assert_eq!(output.signatures_missing as usize, signers.len() - 1);
             if signers.len() == 1 {
@@ -112,14 +112,14 @@ fn solana_messages_assemble_to_the_transactions_that_solanas_own_crates_make() {
                 [(&message[..], "a solana message"), (&output.bytes, "a solana transaction")]
             {
                 assert_eq!(
-                    SignRequest::Raw { bytes: raw.into() }.decode(KeyScheme::EddsaEd25519, &key),
+                    SignRequest::Raw { bytes: raw.into() }.decode(Scheme::EddsaEd25519, &key),
                     Err(MessageError::RawIsTransaction(kind)),
                     "{name}"
                 );
             }
         }
         let stranger = [7; 32];
-        assert!(request.decode(KeyScheme::EddsaEd25519, &stranger).is_err(), "{name}");
+        assert!(request.decode(Scheme::EddsaEd25519, &stranger).is_err(), "{name}");
     }
 }
 
@@ -142,22 +142,19 @@ fn the_taproot_psbt_of_bip_371_verifies_with_its_published_signature() {
         input: 0,
         network: network(),
     };
-    let Decoded { to_sign, .. } = psbt(&unsigned).decode(KeyScheme::SchnorrBip340, &key).unwrap();
+    let Decoded { to_sign, .. } = psbt(&unsigned).decode(Scheme::SchnorrBip340, &key).unwrap();
     assert_eq!(to_sign.tweak(), TaprootTweak::Bip86KeyPath);
     assert!(matches!(to_sign, ToSign::Bip340 { .. }));
     let parts = SignatureParts::Bip340(signature);
     to_sign.verify(&key, &parts).unwrap();
 
-    let output = psbt(&unsigned).assemble(KeyScheme::SchnorrBip340, &key, &parts).unwrap();
+    let output = psbt(&unsigned).assemble(Scheme::SchnorrBip340, &key, &parts).unwrap();
     assert_eq!(output.encoding, Encoding::BitcoinTransaction);
     let transaction: bitcoin::Transaction = bitcoin::consensus::deserialize(&output.bytes).unwrap();
     assert_eq!(transaction.input[0].witness.to_vec(), vec![signature.to_vec()]);
     assert_eq!(output.id, Some(transaction.compute_txid().to_string()));
 
-    assert_eq!(
-        psbt(&signed).decode(KeyScheme::SchnorrBip340, &key),
-        Err(MessageError::AlreadySigned)
-    );
+    assert_eq!(psbt(&signed).decode(Scheme::SchnorrBip340, &key), Err(MessageError::AlreadySigned));
 }
 
 #[test]
@@ -179,11 +176,11 @@ fn every_psbt_vector_is_read_or_refused_as_its_bip_says() {
                 input: 0,
                 network: network(),
             };
-            let refused = request.decode(KeyScheme::SchnorrBip340, &key).err();
+            let refused = request.decode(Scheme::SchnorrBip340, &key).err();
             assert_eq!(refused.as_ref() != Some(&unreadable), readable, "{list}: {refused:?}");
             if psbt.starts_with(b"psbt\xff") {
                 assert_eq!(
-                    SignRequest::Raw { bytes: psbt.into() }.decode(KeyScheme::SchnorrBip340, &key),
+                    SignRequest::Raw { bytes: psbt.into() }.decode(Scheme::SchnorrBip340, &key),
                     Err(MessageError::RawIsTransaction("a psbt"))
                 );
             }

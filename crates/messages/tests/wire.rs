@@ -5,7 +5,7 @@
 mod given;
 
 use given::{bare, own_script, spending};
-use sharekeep_messages::{Bytes, KeyScheme, MAX_MESSAGE_BYTES, MessageKind, SignRequest};
+use sharekeep_messages::{Bytes, MAX_MESSAGE_BYTES, MessageKind, Scheme, SignRequest};
 
 fn cbor(value: &impl serde::Serialize) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -14,7 +14,7 @@ fn cbor(value: &impl serde::Serialize) -> Vec<u8> {
 }
 
 fn requests() -> Vec<SignRequest> {
-    let script = own_script(KeyScheme::SchnorrBip340);
+    let script = own_script(Scheme::SchnorrBip340);
     let long: Bytes = vec![7; MAX_MESSAGE_BYTES].into();
     vec![
         SignRequest::EthereumTransaction { unsigned: long.clone() },
@@ -74,12 +74,7 @@ fn bytes_over_the_limit_are_refused_while_decoding() {
 }
 
 #[test]
-fn names_of_schemes_and_kinds_are_read_back() {
-    for scheme in KeyScheme::ALL {
-        assert_eq!(scheme.as_str().parse(), Ok(scheme));
-        assert_eq!(serde_json::to_string(&scheme).unwrap(), format!("\"{scheme}\""));
-    }
-    assert!("ecdsa".parse::<KeyScheme>().is_err());
+fn names_of_kinds_are_read_back() {
     for request in requests() {
         let kind: MessageKind = serde_json::from_str(&format!("\"{}\"", request.kind())).unwrap();
         assert_eq!(kind, request.kind());
@@ -94,7 +89,7 @@ fn a_request_in_a_log_does_not_show_what_was_signed() {
     ];
     for request in requests {
         assert_eq!(format!("{request:?}"), format!("SignRequest({})", request.kind()));
-        let decoded = request.decode(KeyScheme::EcdsaSecp256k1, &given::sec1()).unwrap();
+        let decoded = request.decode(Scheme::EcdsaSecp256k1, &given::sec1()).unwrap();
         assert!(decoded.description.to_string().contains("secret"));
         assert!(!format!("{decoded:?}").contains("secret"));
     }

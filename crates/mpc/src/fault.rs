@@ -18,9 +18,6 @@ pub enum Fault {
     /// No preparation was given, or one of another protocol, quorum, seat or key.
     #[error("the preparation is missing or does not fit this share and quorum")]
     Unprepared,
-    /// A name of a scheme or a protocol is not known.
-    #[error("no scheme or protocol has this name")]
-    UnknownName,
     /// Sealed bytes of a key share, preparation or prime are not what they should be. Which check
     /// failed is not said.
     #[error("the sealed bytes cannot be opened")]

@@ -272,7 +272,7 @@ mod tests {
         )
         .unwrap();
         let key = "025476c2e83188368da1ff3e292e7acafcdb3566bb0ad253f62fc70f07aeee6357";
-        let key = PublicKey::parse(crate::KeyScheme::EcdsaSecp256k1, &hex::decode(key).unwrap());
+        let key = PublicKey::parse(crate::Scheme::EcdsaSecp256k1, &hex::decode(key).unwrap());
         let Ok(PublicKey::Ecdsa(key)) = key else { panic!("a point") };
         let output = |value, script_pubkey| TxOut { value: Amount::from_sat(value), script_pubkey };
         let other = ScriptBuf::from_hex(

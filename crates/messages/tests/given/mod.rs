@@ -12,7 +12,7 @@ use bitcoin::{
 };
 use serde_json::Value;
 use sharekeep_messages::{
-    BitcoinNetwork, KeyScheme, SignRequest, SignatureParts, SpentOutput, TaprootTweak, ToSign,
+    BitcoinNetwork, Scheme, SignRequest, SignatureParts, SpentOutput, TaprootTweak, ToSign,
     taproot_output_key,
 };
 
@@ -77,9 +77,9 @@ pub fn sign(to_sign: &ToSign) -> SignatureParts {
 }
 
 /// The script that the test key spends under a scheme.
-pub fn own_script(scheme: KeyScheme) -> ScriptBuf {
+pub fn own_script(scheme: Scheme) -> ScriptBuf {
     match scheme {
-        KeyScheme::SchnorrBip340 => {
+        Scheme::SchnorrBip340 => {
             let output_key = taproot_output_key(&xonly()).unwrap();
             ScriptBuf::from_bytes([&[0x51, 0x20][..], &output_key].concat())
         }
@@ -89,9 +89,9 @@ pub fn own_script(scheme: KeyScheme) -> ScriptBuf {
     }
 }
 
-pub fn key_of(scheme: KeyScheme) -> Vec<u8> {
+pub fn key_of(scheme: Scheme) -> Vec<u8> {
     match scheme {
-        KeyScheme::SchnorrBip340 => xonly(),
+        Scheme::SchnorrBip340 => xonly(),
         _ => sec1(),
     }
 }

@@ -7,92 +7,14 @@ mod frost;
 pub(crate) mod lockness;
 mod projection;
 
-use std::{fmt, str::FromStr};
-
 use rand_core::{CryptoRng, RngCore};
-use serde::{Deserialize, Serialize};
+use sharekeep_schemas::Protocol;
 use zeroize::Zeroizing;
 
 use crate::{
-    Ceremony, ExecutionId, Fault, KeyShare, PartyIndex, Roster, Scheme, Signature, SigningInput,
+    Ceremony, ExecutionId, Fault, KeyShare, PartyIndex, Roster, Signature, SigningInput,
     entropy::CeremonyRng, safe_prime::PaillierPrimes,
 };
-
-/// A way for a quorum to sign.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Protocol {
-    /// CGGMP24 threshold ECDSA (ePrint 2021/060): Paillier-based, of an audited lineage.
-    #[serde(rename = "cggmp24")]
-    Cggmp24,
-    /// DKLs23 threshold ECDSA (ePrint 2023/765): by oblivious transfer, fast, not audited.
-    #[serde(rename = "dkls23")]
-    Dkls23,
-    /// FROST threshold Schnorr (RFC 9591).
-    #[serde(rename = "frost")]
-    Frost,
-}
-
-/// What a preparation belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PreparationScope {
-    /// A quorum of devices, whichever wallets they share.
-    PerPair,
-    /// One wallet's quorum.
-    PerWallet,
-}
-
-impl Protocol {
-    /// Every protocol, in a fixed order.
-    pub const ALL: [Self; 3] = [Self::Cggmp24, Self::Dkls23, Self::Frost];
-
-    /// The protocol's stable name.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Cggmp24 => "cggmp24",
-            Self::Dkls23 => "dkls23",
-            Self::Frost => "frost",
-        }
-    }
-
-    /// Whether it makes signatures of this scheme.
-    pub const fn supports(self, scheme: Scheme) -> bool {
-        match self {
-            Self::Cggmp24 | Self::Dkls23 => matches!(scheme, Scheme::EcdsaSecp256k1),
-            Self::Frost => matches!(scheme, Scheme::EddsaEd25519 | Scheme::SchnorrBip340),
-        }
-    }
-
-    /// The protocol of a wallet whose owner did not choose one.
-    pub const fn default_for(scheme: Scheme) -> Self {
-        match scheme {
-            Scheme::EcdsaSecp256k1 => Self::Cggmp24,
-            Scheme::EddsaEd25519 | Scheme::SchnorrBip340 => Self::Frost,
-        }
-    }
-
-    /// Whether a quorum must prepare before it can sign, and how far that preparation reaches.
-    pub const fn preparation(self) -> Option<PreparationScope> {
-        match self {
-            Self::Cggmp24 => Some(PreparationScope::PerPair),
-            Self::Dkls23 => Some(PreparationScope::PerWallet),
-            Self::Frost => None,
-        }
-    }
-}
-
-impl fmt::Display for Protocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Protocol {
-    type Err = Fault;
-
-    fn from_str(name: &str) -> Result<Self, Fault> {
-        Self::ALL.into_iter().find(|one| one.as_str() == name).ok_or(Fault::UnknownName)
-    }
-}
 
 /// What a quorum has prepared: needed beside the key share, and as secret. No `Debug`, `Clone` or
 /// `Serialize`.

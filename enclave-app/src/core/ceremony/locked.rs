@@ -1,5 +1,4 @@
 use super::Meta;
-use super::machine::mpc_protocol;
 use crate::core::authenticate::Caller;
 use crate::core::memory::Locked;
 use crate::core::stop::{Refusal, Stop};
@@ -124,7 +123,7 @@ impl Request<'_> {
         let key = RecordKey::Preparation { user, device, scope: PreparationScope::Pair(protocol) };
         let version = held.map_or(0, |(_, version)| version) + 1;
         let place = RecordVersion { epoch: 0, record_version: version };
-        let plaintext = PreparationRecord::locked(id, mpc_protocol(protocol)?).encode();
+        let plaintext = PreparationRecord::locked(id, protocol).encode();
         let bytes = self.seal(&caller.vault, caller.user(), &key, place, &plaintext)?;
         let write = Write {
             key,

@@ -6,7 +6,7 @@ use sharekeep_mpc::{
     Ceremony, ExecutionId, Fault, KeyShare, MAX_BODY_BYTES, Phase, Preparation, Preparing, Roster,
     Signed, WireMessage, keygen, prepare, sign,
 };
-use sharekeep_schemas::{ProblemCode, Protocol};
+use sharekeep_schemas::ProblemCode;
 
 /// The server's side of a running ceremony.
 pub(super) enum Machine {
@@ -36,7 +36,6 @@ impl Machine {
         let roster = Roster::new(SERVER, &[DEVICE, SERVER]).map_err(fault)?;
         match plan {
             Plan::Keygen { scheme } => {
-                let scheme = scheme.as_str().parse().map_err(fault)?;
                 keygen(scheme, execution, roster, 2, rng).map(Self::Keygen).map_err(fault)
             }
             Plan::Prepare { share: Some(share) } => {
@@ -56,7 +55,6 @@ impl Machine {
                 prepare(execution, roster, from, rng).map(Self::Prepare).map_err(fault)
             }
             Plan::Sign { protocol, share, preparation, input } => {
-                let protocol = mpc_protocol(protocol)?;
                 let preparation = preparation
                     .map(|record| record.preparation())
                     .transpose()
@@ -108,8 +106,4 @@ fn opens(messages: &[WireMessage], execution: &ExecutionId) -> bool {
 /// The fault is not told in detail: which check failed is for nobody outside.
 fn fault(_: Fault) -> Refusal {
     ProblemCode::CeremonyFault.into()
-}
-
-pub(super) fn mpc_protocol(protocol: Protocol) -> Result<sharekeep_mpc::Protocol, Refusal> {
-    protocol.as_str().parse().map_err(|_| ProblemCode::ProtocolUnsupported.into())
 }

@@ -1,5 +1,4 @@
 use super::locked::RecordLock;
-use super::machine::mpc_protocol;
 use super::{DEVICE, FIRST_EPOCH, SERVER};
 use crate::core::authenticate::Caller;
 use crate::core::records::unfit;
@@ -11,8 +10,7 @@ use sharekeep_messages::{SignRequest, TaprootTweak, ToSign};
 use sharekeep_mpc::{ExecutionBinding, KeyShare, Prehash, Purpose, SchnorrKey, SigningInput};
 use sharekeep_schemas::enclave::RecordKey;
 use sharekeep_schemas::{
-    PreparationId, PreparationScope, ProblemCode, Protocol, Scheme, WalletId, WalletStatus, codec,
-    limits,
+    PreparationId, PreparationScope, ProblemCode, Protocol, Scheme, WalletStatus, codec, limits,
 };
 
 /// What the server's side of a ceremony is made from.
@@ -60,12 +58,10 @@ impl Core {
     /// The execution id. The server's nonce is this life's key id: what was sealed to an earlier
     /// life cannot be opened, and within this one an id is taken once.
     pub(super) fn execution(&self, binding: &Binding<'_>) -> Result<[u8; 32], Stop> {
-        let scheme =
-            binding.scheme.as_str().parse().map_err(|_| ProblemCode::ProtocolUnsupported)?;
         let id = ExecutionBinding {
             purpose: binding.purpose,
-            protocol: mpc_protocol(binding.protocol)?,
-            scheme,
+            protocol: binding.protocol,
+            scheme: binding.scheme,
             wallet: binding.subject,
             epoch: binding.epoch,
             n: 2,
@@ -78,19 +74,6 @@ impl Core {
         }
         .id();
         Ok(*id.as_bytes())
-    }
-}
-
-/// What a protocol's preparation serves; none for protocols without one.
-pub(super) fn preparation_scope(
-    protocol: Protocol,
-    wallet: Option<WalletId>,
-) -> Result<Option<PreparationScope>, ProblemCode> {
-    match (protocol, wallet) {
-        (Protocol::Cggmp24, _) => Ok(Some(PreparationScope::Pair(protocol))),
-        (Protocol::Dkls23, Some(wallet)) => Ok(Some(PreparationScope::Wallet(wallet))),
-        (Protocol::Dkls23, None) => Err(ProblemCode::MalformedRequest),
-        (Protocol::Frost, _) => Ok(None),
     }
 }
 
@@ -115,10 +98,11 @@ impl Request<'_> {
         let refused = ProblemCode::MessageRefused;
         let request: SignRequest =
             codec::decode(message, limits::MAX_SIGN_REQUEST_BYTES).map_err(|_| refused)?;
-        let scheme = wallet.record.scheme.as_str().parse().map_err(|_| refused)?;
-        let decoded = request.decode(scheme, &wallet.record.public_key()).map_err(|_| refused)?;
+        let decoded = request
+            .decode(wallet.record.scheme, &wallet.record.public_key())
+            .map_err(|_| refused)?;
         let protocol = wallet.record.protocol;
-        let scope = preparation_scope(protocol, Some(wallet.record.wallet))?;
+        let scope = protocol.preparation_scope(Some(wallet.record.wallet));
         let (preparation, lock) = match (scope, preparation) {
             (None, None) => (None, None),
             (None, Some(_)) => return Err(ProblemCode::MalformedRequest.into()),

@@ -1,6 +1,6 @@
 use super::job::{Job, Stage};
 use super::locked::RecordLock;
-use super::plan::{Binding, Plan, keygen_epoch, preparation_scope};
+use super::plan::{Binding, Plan, keygen_epoch};
 use super::registry::State;
 use super::{Meta, decode_messages, registry, scope_of};
 use crate::core::authenticate::Caller;
@@ -93,7 +93,7 @@ impl Request<'_> {
         wallet: Option<WalletId>,
     ) -> Result<Outcome, Stop> {
         let session = &starting.caller.session;
-        let scope = preparation_scope(protocol, wallet)?.ok_or(ProblemCode::ProtocolUnsupported)?;
+        let scope = protocol.preparation_scope(wallet).ok_or(ProblemCode::ProtocolUnsupported)?;
         let user = session.user;
         let key = RecordKey::Preparation { user, device: session.device, scope };
         let mut queries = vec![RecordQuery::One(key.clone())];

@@ -1,5 +1,5 @@
 use super::machine::Output;
-use super::plan::{keygen_epoch, preparation_scope};
+use super::plan::keygen_epoch;
 use super::{Meta, registry};
 use crate::core::Core;
 use crate::core::stop::Stop;
@@ -88,7 +88,7 @@ impl Core {
             Output::Preparation(preparation) => {
                 let id = PreparationId::new(meta.execution);
                 let scope =
-                    preparation_scope(meta.protocol, meta.wallet)?.ok_or(ProblemCode::Internal)?;
+                    meta.protocol.preparation_scope(meta.wallet).ok_or(ProblemCode::Internal)?;
                 let key = RecordKey::Preparation { user: meta.user, device: meta.device, scope };
                 let version = meta.replaces.unwrap_or(0) + 1;
                 let place = RecordVersion { epoch: 0, record_version: version };

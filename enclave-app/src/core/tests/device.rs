@@ -59,8 +59,8 @@ pub(crate) fn execution(
 ) -> ExecutionId {
     ExecutionBinding {
         purpose,
-        protocol: protocol.as_str().parse().unwrap(),
-        scheme: scheme.as_str().parse().unwrap(),
+        protocol,
+        scheme,
         wallet: subject,
         epoch,
         n: 2,
@@ -117,7 +117,7 @@ pub(crate) fn device_keygen(
         &[],
         client_nonce,
     );
-    keygen(scheme.as_str().parse().unwrap(), execution, roster(), 2, &mut OsRng).unwrap()
+    keygen(scheme, execution, roster(), 2, &mut OsRng).unwrap()
 }
 
 /// Makes a wallet; it is pending.
@@ -188,10 +188,8 @@ pub(crate) fn device_signature(
     let request = SignRequest::Raw { bytes: Bytes::from(bytes.to_vec()) };
     let message = sharekeep_schemas::codec::encode(&request);
     let client_nonce = nonce();
-    let scheme: Scheme = wallet.share.scheme().as_str().parse().unwrap();
-    let decoded = request
-        .decode(scheme.as_str().parse().unwrap(), wallet.share.public_key().as_bytes())
-        .unwrap();
+    let scheme: Scheme = wallet.share.scheme();
+    let decoded = request.decode(scheme, wallet.share.public_key().as_bytes()).unwrap();
     let input = crate::core::ceremony::signing_input(&decoded.to_sign).unwrap();
     let execution = execution(
         world,
@@ -202,7 +200,7 @@ pub(crate) fn device_signature(
         &client_nonce,
     );
     let mut ceremony = sign(
-        wallet.protocol.as_str().parse().unwrap(),
+        wallet.protocol,
         execution,
         roster(),
         &wallet.share,
