@@ -94,6 +94,30 @@ async fn a_sealed_body_is_good_for_one_idempotency_key_only() {
 }
 
 #[tokio::test]
+async fn a_sealed_body_re_signed_by_another_session_is_refused() {
+    let deployment = Deployment::start().await;
+    let alice = User::signed_in(&deployment, "alice").await;
+    let wallet = alice.create_wallet().await;
+    let mallory = User::signed_in(&deployment, "mallory").await;
+    let her_other_session = User::signed_in(&deployment, "alice").await;
+    let path = format!("/v1/wallets/{}/archive", wallet.id);
+    let before = Before::of(&deployment);
+    // Whoever carries the request keeps body, path and Idempotency-Key, and signs as somebody else.
+    for session in [&mallory, &her_other_session] {
+        let mut stolen = alice.post(&path, &Plain::default());
+        stolen.request.sign(&session.session_key);
+        assert_eq!(stolen.send(&deployment).await.problem(), ProblemCode::SealedInvalid);
+    }
+    before.only_changed(REFUSED_BY_ENCLAVE);
+    // The rightful session still gets there with the stolen bytes.
+    let archive = alice.post(&path, &Plain::default());
+    let mut stolen = archive.request.clone();
+    stolen.sign(&mallory.session_key);
+    assert_eq!(stolen.send(&deployment.authority()).await.problem(), ProblemCode::SealedInvalid);
+    assert_eq!(archive.send(&deployment).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_payload_that_is_not_what_the_path_wants_is_refused() {
     let deployment = Deployment::start().await;
     let alice = User::signed_in(&deployment, "alice").await;

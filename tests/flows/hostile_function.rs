@@ -34,7 +34,7 @@ async fn a_captured_session_opening_opens_no_session_for_the_function() {
     stolen.body = serde_json::to_vec(&body).unwrap();
     stolen.sign(&attacker.session_key);
     let code = function.serve_without_commit(&stolen).await.unwrap_err();
-    assert_eq!(code, ProblemCode::SessionProofInvalid);
+    assert_eq!(code, ProblemCode::SealedInvalid);
 
     // Nothing it tried burnt the token: alice gets in with the very same request.
     assert_eq!(deployment.records(), records);

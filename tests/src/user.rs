@@ -165,7 +165,9 @@ impl<'d> User<'d> {
         key: &IdempotencyKey,
         payload: impl FnOnce(&PopValue) -> Vec<u8>,
     ) -> SealedPost {
-        let binding = RequestBinding { method: "POST", path, request_id: key.as_str() };
+        let session = self.session_key.public_key().key_id();
+        let binding =
+            RequestBinding { method: "POST", path, session, idempotency_key: key.as_str() };
         let enclave = &self.enclave.enclave_key;
         let sender = Sender::new(enclave, Suite::default(), &binding, &mut OsRng).unwrap();
         let payload = payload(sender.pop());

@@ -32,7 +32,7 @@ impl Request<'_> {
     pub(in crate::core) fn create_wallet(&self) -> Result<Outcome, Stop> {
         let caller = self.authenticate()?;
         caller.require(scope_of(CeremonyKind::Keygen))?;
-        let envelope = self.open_body()?;
+        let envelope = self.open_body(&caller)?;
         let payload: CreateWallet = envelope.payload()?;
         if !payload.protocol.supports(payload.scheme) {
             return Err(ProblemCode::ProtocolUnsupported.into());
@@ -70,7 +70,7 @@ impl Request<'_> {
     /// Starts a preparation or a signature.
     pub(in crate::core) fn start_ceremony(&self) -> Result<Outcome, Stop> {
         let caller = self.authenticate()?;
-        let envelope = self.open_body()?;
+        let envelope = self.open_body(&caller)?;
         let payload: StartCeremony = envelope.payload()?;
         let (client_nonce, messages) = (&payload.client_nonce, &payload.messages[..]);
         let starting = Starting { caller, envelope, client_nonce, messages };

@@ -51,10 +51,9 @@ impl Request<'_> {
         self.check_authority(&tenant)?;
         self.claim(id, &verified)?;
 
-        let envelope = self.open_sealed(body.enclave_key, &body.sealed.0)?;
+        let envelope = self.open_sealed(id, body.enclave_key, &body.sealed.0)?;
         let payload: OpenSession = envelope.payload()?;
-        // Whoever posts somebody else's sealed body under a key of their own fails here: the key
-        // is named, and proved, inside.
+        // Beside the binding of the seal, the key is named, and proved, inside.
         if payload.session_key != body.session_key || payload.tenant != body.tenant {
             return Err(ProblemCode::SessionProofInvalid.into());
         }
