@@ -29,7 +29,7 @@ pub(crate) async fn get(Use(state): Use<State>, request: Request) -> Result<Resp
     }
     // Each one costs the enclave a signature.
     if let Some(address) = incoming.address {
-        Bucket::of_address(address, &state).take(&state, &incoming.rate).await?;
+        Bucket::take_of_address(address, &state, &incoming.rate).await?;
     }
     let enclave = state.enclaves.any().await?;
     let records = Records::loaded(&state, deployment_keys().to_vec()).await?;

@@ -54,13 +54,22 @@ impl Bucket {
         Self::new(format!("rate#user#{user}"), per_minute)
     }
 
-    /// Unsigned requests from one place.
-    pub(crate) fn of_address(address: ClientAddress, state: &State) -> Self {
-        let key = format!("rate#address#{}", address.network());
-        Self::new(key, state.config.unsigned_per_minute_per_address)
+    /// Takes a token for an unsigned request from each network that it comes from, the narrowest
+    /// first: who has used up his own takes nothing from his neighbours.
+    pub(crate) async fn take_of_address(
+        address: ClientAddress,
+        state: &State,
+        slot: &RateSlot,
+    ) -> Result<()> {
+        for (network, times) in address.networks() {
+            let per_minute = state.config.unsigned_per_minute_per_address.saturating_mul(times);
+            Self::new(format!("rate#address#{network}"), per_minute).take(state, slot).await?;
+        }
+        Ok(())
     }
 
-    /// Openings of sessions of one tenant.
+    /// Openings of sessions of one tenant. Only those that the enclave has accepted take a token:
+    /// strangers without a valid one of the identity provider's cannot lock the tenant's users out.
     pub(crate) fn of_openings(tenant: &TenantId, state: &State) -> Self {
         let key = format!("rate#openings#{tenant}");
         Self::new(key, state.config.openings_per_minute_per_tenant)
@@ -92,6 +101,18 @@ impl Bucket {
             return Ok(());
         }
         Err(Error::Conflict)
+    }
+
+    /// Refuses as [`take`](Self::take) would, and takes nothing.
+    pub(crate) async fn require(&self, state: &State, slot: &RateSlot) -> Result<()> {
+        let now = state.clock.now_unix_ms();
+        let get = state.store.client().get_item();
+        let get = get.table_name(state.store.table(Store::LIMITS_TABLE)).consistent_read(true);
+        let get = get.key("pk", text(self.key.as_str())).key("sk", text("bucket"));
+        let found = get.send().await.map_err(|error| fault_of(&error))?;
+        let full_at = found.item().and_then(|item| number_of(item, "full_at_ms")).unwrap_or(now);
+        slot.set(self.state(now, full_at));
+        if full_at > self.latest(now) { Err(self.refusal(now, full_at)) } else { Ok(()) }
     }
 
     /// How long one token takes to come back, in milliseconds.

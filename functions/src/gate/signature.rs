@@ -51,10 +51,10 @@ pub(super) async fn of_new_session(
 ) -> Result<SessionKeyId> {
     let verified = verified(state, key, incoming, headers)?;
     if let Some(address) = incoming.address {
-        rate::Bucket::of_address(address, state).take(state, &incoming.rate).await?;
+        rate::Bucket::take_of_address(address, state, &incoming.rate).await?;
     }
     state.tenants.terms_for(state, tenant, &incoming.authority).await?;
-    rate::Bucket::of_openings(tenant, state).take(state, &incoming.rate).await?;
+    rate::Bucket::of_openings(tenant, state).require(state, &incoming.rate).await?;
     let id = SessionKeyId::new(*verified.key_id.as_bytes());
     nonce::use_up(state, &id, &verified).await?;
     Ok(id)
