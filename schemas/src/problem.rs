@@ -73,7 +73,8 @@ problems! {
     KmsUnavailable = "kms_unavailable", 503, retry, "The key service does not answer";
     /// The request is sealed to a key this enclave does not hold.
     EnclaveKeyUnknown = "enclave_key_unknown", 409, final, "Sealed to another enclave key: attest again";
-    /// The encapsulation does not open: changed bytes, path, method or request id.
+    /// The encapsulation does not open: changed bytes, path, method, session or
+    /// Idempotency-Key.
     SealedInvalid = "sealed_invalid", 400, final, "The sealed body does not open";
     /// No HTTP message signature.
     SignatureMissing = "signature_missing", 401, final, "The request is not signed";
@@ -123,6 +124,9 @@ problems! {
     ProtocolUnsupported = "protocol_unsupported", 422, final, "This protocol cannot serve this scheme";
     /// The wallet is not in a state that allows this.
     WalletState = "wallet_state", 409, final, "The wallet's state does not allow this";
+    /// The wallet's share is on another device of the user's, and this one has not shown that it
+    /// holds one.
+    WalletOnOtherDevice = "wallet_on_other_device", 403, final, "The wallet belongs to another of your devices";
     /// What is to be signed is not one of the kinds we sign, or does not fit the wallet.
     MessageRefused = "message_refused", 422, final, "This message cannot be signed";
     /// The enclave does not hold the preparation that the client names.

@@ -71,6 +71,23 @@ impl<'d> User<'d> {
         user
     }
 
+    /// Comes back on a device of an earlier session, which [`into_device`](Self::into_device) kept,
+    /// and signs in with a new session key.
+    pub async fn signed_in_on(
+        (device, device_key): (DeviceId, SigningKey),
+        deployment: &'d dyn Site,
+        name: &str,
+    ) -> Self {
+        let user = Self { device, device_key, ..Self::arrive(deployment, name).await };
+        user.sign_in().await;
+        user
+    }
+
+    /// What stays of a user when the deployment goes.
+    pub fn into_device(self) -> (DeviceId, SigningKey) {
+        (self.device, self.device_key)
+    }
+
     /// Arrives and signs in for a session that is over once the clock is stepped by
     /// [`PAST_SHORT_SESSION_S`].
     pub async fn signed_in_shortly(deployment: &'d dyn Site, name: &str) -> Self {

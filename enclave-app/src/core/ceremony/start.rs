@@ -104,6 +104,7 @@ impl Request<'_> {
             Some(id) => Some(self.wallet(&starting.caller, id)?),
             None => None,
         };
+        loaded.as_ref().map_or(Ok(()), |wallet| wallet.require_device(&starting.caller))?;
         let scheme = loaded.as_ref().map_or(Scheme::EcdsaSecp256k1, |wallet| wallet.record.scheme);
         if loaded.as_ref().is_some_and(|wallet| wallet.record.protocol != protocol) {
             return Err(ProblemCode::ProtocolUnsupported.into());
@@ -169,6 +170,7 @@ impl Request<'_> {
         message: &[u8],
     ) -> Result<Outcome, Stop> {
         let mut loaded = self.wallet(&starting.caller, wallet)?;
+        loaded.require_device(&starting.caller)?;
         let (scheme, protocol) = (loaded.record.scheme, loaded.record.protocol);
         let execution = self.core.execution(&Binding {
             purpose: Purpose::Sign,
