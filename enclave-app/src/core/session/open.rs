@@ -156,7 +156,7 @@ impl Request<'_> {
             return Ok(None);
         }
         let plaintext = TokenRecord { request_digest: digest }.encode();
-        let bytes = self.seal(opening.vault, user, &key, TOKEN_VERSION, &plaintext)?;
+        let bytes = self.core.seal(opening.vault, user, &key, TOKEN_VERSION, &plaintext)?;
         Ok(Some(Write {
             key,
             condition: Condition::Absent,
@@ -187,7 +187,7 @@ impl Request<'_> {
             registered_at_unix_s: self.now,
         };
         let version = RecordVersion { epoch: 0, record_version: 1 };
-        let bytes = self.seal(opening.vault, user, &key, version, &record.encode())?;
+        let bytes = self.core.seal(opening.vault, user, &key, version, &record.encode())?;
         Ok(Some(Write {
             key,
             condition: Condition::Absent,
