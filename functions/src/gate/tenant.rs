@@ -26,11 +26,11 @@ pub(super) async fn terms_for(
     let now = state.clock.now_unix_s();
     let query = RecordQuery::One(RecordKey::Tenant(tenant.clone()));
     // A host that kept terms do not know may be in a newer document.
-    if let Some(kept) = state.kept.get(&query, now) {
-        let terms = read(&kept)?;
-        if terms.allow(authority) {
-            return Ok(terms);
-        }
+    if let Some(kept) = state.kept.get(&query, now)
+        && let Ok(terms) = read(&kept)
+        && terms.allow(authority)
+    {
+        return Ok(terms);
     }
     let loaded = state.kept.load(&state.store, &[query], now).await?;
     let terms = read(loaded.first().map_or(&[], |loaded| &loaded.found))?;
