@@ -36,6 +36,7 @@ mod error;
 mod exchange;
 mod gate;
 mod health;
+mod kept;
 mod observe;
 mod openapi;
 mod problem;

@@ -32,7 +32,7 @@ pub(crate) async fn get(Use(state): Use<State>, request: Request) -> Result<Resp
         Bucket::take_of_address(address, &state, &incoming.rate).await?;
     }
     let enclave = state.enclaves.any().await?;
-    let records = Records::loaded(&state, deployment_keys().to_vec()).await?;
+    let records = Records::beginning(&state, deployment_keys().to_vec(), None).await?;
     let http = incoming.for_enclave(None, None);
     match ask(&state, &enclave, http, incoming.traceparent.as_ref(), records).await? {
         Settled::Done { body, writes } => {

@@ -15,7 +15,6 @@ mod tenant;
 pub use address::ClientAddress;
 pub(crate) use idempotency::{Begun, Claim, Outcome};
 pub(crate) use incoming::Incoming;
-pub(crate) use rate::{Bucket, RateSlot};
+pub(crate) use rate::{Bucket, BusyBuckets, RateSlot};
 pub(crate) use sealed_post::{OpenSessionPost, Sealed, SealedPost};
 pub(crate) use signed_get::SignedGet;
-pub(crate) use tenant::TenantCache;

@@ -5,10 +5,14 @@ use crate::store::{Store, fault_of, number, number_of, text};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use sharekeep_schemas::{ProblemCode, TenantId, UserId};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How often two requests that fill an empty bucket at once try again.
-const ATTEMPTS: u32 = 4;
+/// How often a token is tried to be taken, of a bucket as full or as one in use, before two that
+/// race for one give up.
+const ATTEMPTS: u32 = 8;
+/// Most buckets whose use is remembered.
+const MAX_BUSY: usize = 4_096;
 const MINUTE_MS: u64 = 60_000;
 
 /// A token bucket in the store, as the generic cell rate algorithm keeps it: one number, the time
@@ -38,6 +42,26 @@ impl RateSlot {
 
     fn set(&self, state: RateState) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(state);
+    }
+}
+
+/// Until when buckets that were used here are surely in use, in milliseconds since 1970. Only a
+/// guess at which of two updates will do: the store decides.
+#[derive(Default)]
+pub(crate) struct BusyBuckets(Mutex<HashMap<String, u64>>);
+
+impl BusyBuckets {
+    fn contain(&self, key: &str, now: u64) -> bool {
+        let busy = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        busy.get(key).is_some_and(|full_at| *full_at > now)
+    }
+
+    fn note(&self, key: &str, full_at: u64) {
+        let mut busy = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if busy.len() >= MAX_BUSY {
+            busy.clear();
+        }
+        busy.insert(key.to_owned(), full_at);
     }
 }
 
@@ -82,23 +106,29 @@ impl Bucket {
 
     /// Takes one token, or refuses with the time until there is one.
     pub(crate) async fn take(&self, state: &State, slot: &RateSlot) -> Result<()> {
+        // People pause longer between requests than a token takes: then the bucket is full.
+        let mut in_use = state.busy_buckets.contain(&self.key, state.clock.now_unix_ms());
         for _ in 0..ATTEMPTS {
             let now = state.clock.now_unix_ms();
-            // A full bucket first: people pause longer between requests than a token takes.
-            let full_at = match self.start(state, now).await? {
-                Some(full_at) => full_at,
-                None => match self.advance(state, now).await? {
-                    Advance::Taken(full_at) => full_at,
+            let taken = if in_use {
+                match self.advance(state, now).await? {
+                    Advance::Taken(full_at) => Some(full_at),
                     Advance::Empty(full_at) => {
                         slot.set(self.state(now, full_at));
                         return Err(self.refusal(now, full_at));
                     }
-                    // It filled up, or was removed, between the two.
-                    Advance::Full => continue,
-                },
+                    Advance::Full => None,
+                }
+            } else {
+                self.start(state, now).await?
             };
-            slot.set(self.state(now, full_at));
-            return Ok(());
+            if let Some(full_at) = taken {
+                state.busy_buckets.note(&self.key, full_at);
+                slot.set(self.state(now, full_at));
+                return Ok(());
+            }
+            // It is the other; or became that, or was removed, between two attempts.
+            in_use = !in_use;
         }
         Err(Error::Conflict)
     }
