@@ -7,11 +7,12 @@ macro_rules! problems {
     ($($(#[$doc:meta])* $variant:ident = $code:literal, $status:literal, $retry:ident, $title:literal;)+) => {
         /// A stable problem code. Clients may branch on it; titles and details may change.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         #[non_exhaustive]
         pub enum ProblemCode {
             $($(#[$doc])* #[serde(rename = $code)] $variant),+
         }
+
+        crate::openapi::word_list!(ProblemCode);
 
         impl ProblemCode {
             /// Every code.
