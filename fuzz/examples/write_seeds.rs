@@ -1,6 +1,7 @@
-//! Writes the seeds that the product's own encoders can make: `./dev` is not needed for it,
-//! `cargo run --example write_seeds` in `fuzz/` with `RUSTFLAGS=--cfg=fuzzing` is. Keys differ from
-//! run to run; none of them is used for anything.
+//! Writes the seeds that the product's own encoders can make. In `fuzz/`, with the flags that
+//! `./dev fuzz` prints: `cargo run --example write_seeds`. Keys differ from run to run; none of them
+//! is used for anything.
+#![no_main]
 
 use std::path::Path;
 use std::{env, fs};
@@ -49,13 +50,17 @@ fn json(name: &str, value: &impl Serialize) {
     seed("schemas_http", name, &serde_json::to_vec(value).unwrap());
 }
 
-fn main() {
+// Instrumented code links with libFuzzer only, so this runs where a target would be set up.
+libfuzzer_sys::fuzz_target!(init: write(), |_bytes: &[u8]| {});
+
+fn write() {
     sealed();
     enclave();
     operator();
     http();
     let shares = mpc();
     records(shares);
+    std::process::exit(0);
 }
 
 fn wallet() -> WalletId {
@@ -310,13 +315,16 @@ fn http() {
 }
 
 /// Talks through a ceremony and keeps what party 1 says in each round.
-fn talk<O>(protocol: u8, start: impl Fn(u16) -> Ceremony<O>) -> [O; 2] {
+///
+/// The target is told the protocol by a number and the round by another: `from`, and `by` more for
+/// each further round.
+fn talk<O>([protocol, from, by]: [u8; 3], start: impl Fn(u16) -> Ceremony<O>) -> [O; 2] {
     let (mut victim, mut peer) = (start(0), start(1));
     let mut up = victim.step(Vec::new()).unwrap();
     while !up.is_empty() {
         let down = peer.step(up).unwrap();
         for message in &down {
-            let round = u8::try_from(message.round).unwrap();
+            let round = from + by * u8::try_from(message.round).unwrap();
             let bytes = [&[protocol, round], &message.body[..]].concat();
             seed("mpc_bodies", &format!("{protocol}-{round}"), &bytes);
             cbor("mpc_wire_message", &format!("{protocol}-{round}"), message);
@@ -329,16 +337,18 @@ fn talk<O>(protocol: u8, start: impl Fn(u16) -> Ceremony<O>) -> [O; 2] {
 fn mpc() -> [KeyShare; 2] {
     let execution = ExecutionId::from_bytes([1; 32]);
     let roster = |me| Roster::new(PartyIndex(me), &[PartyIndex(0), PartyIndex(1)]).unwrap();
-    let make = |scheme| talk(0, |me| keygen(scheme, execution, roster(me), 2, &mut OsRng).unwrap());
+    let make = |scheme| {
+        talk([0, 0, 1], |me| keygen(scheme, execution, roster(me), 2, &mut OsRng).unwrap())
+    };
     let schnorr = make(sharekeep_mpc::Scheme::SchnorrBip340);
     let ecdsa = make(sharekeep_mpc::Scheme::EcdsaSecp256k1);
     let eddsa = make(sharekeep_mpc::Scheme::EddsaEd25519);
-    let prepared = talk(2, |me| {
+    let prepared = talk([1, 0, 1], |me| {
         let from = Preparing::Dkls23 { share: &ecdsa[usize::from(me)] };
         prepare(execution, roster(me), from, &mut OsRng).unwrap()
     });
     let digest = SigningInput::Ecdsa(Prehash::of_examined_message([7; 32]));
-    talk(4, |me| {
+    talk([3, 0, 1], |me| {
         let side = usize::from(me);
         let (share, own) = (&ecdsa[side], Some(&prepared[side]));
         sign(
@@ -354,11 +364,11 @@ fn mpc() -> [KeyShare; 2] {
     });
     let key = SchnorrKey::Output { merkle_root: None };
     let frost = [
-        (&eddsa, SigningInput::Eddsa(vec![7])),
-        (&schnorr, SigningInput::Bip340 { message: vec![7], key }),
+        (4, &eddsa, SigningInput::Eddsa(vec![7])),
+        (5, &schnorr, SigningInput::Bip340 { message: vec![7], key }),
     ];
-    for (shares, what) in frost {
-        talk(5, |me| {
+    for (from, shares, what) in frost {
+        talk([4, from, 2], |me| {
             let share = &shares[usize::from(me)];
             let protocol = sharekeep_mpc::Protocol::Frost;
             sign(protocol, execution, roster(me), share, None, &what, &mut OsRng).unwrap()

@@ -36,6 +36,7 @@ pub const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("messages_raw", messages::raw),
     ("messages_request", messages::request),
     ("messages_solana_message", messages::solana_message),
+    ("mpc_auxiliary_bodies", mpc::auxiliary_bodies),
     ("mpc_bodies", mpc::bodies),
     ("mpc_sealed", mpc::sealed),
     ("mpc_wire_message", mpc::wire_message),

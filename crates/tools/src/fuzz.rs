@@ -19,7 +19,8 @@ const TARGET: &str = "SHAREKEEP_FUZZ_TARGET";
 /// Coverage as libFuzzer wants it: counters of edges, their places, and operands of comparisons.
 const FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
      -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
-     -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares";
+     -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares \
+     -Ccodegen-units=4";
 
 /// Longest time for one input in seconds: a decoder that takes longer can be made to stall.
 const INPUT_TIMEOUT_S: u32 = 20;
