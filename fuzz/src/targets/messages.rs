@@ -1,6 +1,6 @@
 //! Messages to sign, decoded under a key of every scheme.
 
-use sharekeep_messages::{BitcoinNetwork, KeyScheme, SignRequest, SpentOutput};
+use sharekeep_messages::{BitcoinNetwork, Scheme, SignRequest, SpentOutput};
 
 /// The BIP-86 key that the first seed of `messages_bitcoin_psbt` belongs to, also as an ECDSA key.
 const SECP256K1: [u8; 33] = [
@@ -24,10 +24,10 @@ const ED25519: [u8; 32] = [
 
 /// What decodes is described in printable lines.
 fn decode(request: &SignRequest) {
-    for scheme in KeyScheme::ALL {
+    for scheme in Scheme::ALL {
         let key: &[u8] = match scheme {
-            KeyScheme::EddsaEd25519 => &ED25519,
-            KeyScheme::EcdsaSecp256k1 | KeyScheme::SchnorrBip340 => &SECP256K1,
+            Scheme::EddsaEd25519 => &ED25519,
+            Scheme::EcdsaSecp256k1 | Scheme::SchnorrBip340 => &SECP256K1,
         };
         if let Ok(decoded) = request.decode(scheme, key) {
             let lines = decoded.description.lines().len();

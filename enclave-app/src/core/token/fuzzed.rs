@@ -15,8 +15,8 @@ pub fn verify(token: &str, jwks_json: &[u8], now_unix_s: u64) -> Result<bool, Pr
     parts.claims.check_subject()?;
     let session = SessionKeyId::new([0; 32]);
     for binding in TokenBinding::ALL {
-        let bound = check_binding(*binding, &parts.claims, &session);
-        assert!(bound.is_ok() || *binding != TokenBinding::None, "unbound tokens are allowed then");
+        let bound = check_binding(binding, &parts.claims, &session);
+        assert!(bound.is_ok() || binding != TokenBinding::None, "unbound tokens are allowed then");
     }
     let set = KeySet::parse(jwks_json).ok_or(ProblemCode::TokenKeyUnknown)?;
     let key = set.find(parts.header.kid.as_deref(), algorithm)?;
