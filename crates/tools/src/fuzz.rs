@@ -67,18 +67,13 @@ pub(crate) fn run(workspace: &Workspace, wish: &Wish<'_>) -> Result<()> {
         bail!("no such target; `./dev fuzz --list` names them");
     }
     for target in wanted {
-        let (corpus, crashes) = (fuzzer.folder("corpus", target), fuzzer.folder("crashes", target));
-        for folder in [&corpus, &crashes] {
-            std::fs::create_dir_all(folder)
-                .with_context(|| format!("cannot make {}", folder.display()))?;
-        }
+        let corpus = made(fuzzer.folder("corpus", target))?;
         let found = fuzzer.run(
             target,
             &[
                 format!("-max_total_time={}", wish.seconds).into(),
                 format!("-timeout={INPUT_TIMEOUT_S}").into(),
                 format!("-rss_limit_mb={MEMORY_LIMIT_MB}").into(),
-                format!("-artifact_prefix={}/", crashes.display()).into(),
                 "-print_final_stats=1".into(),
                 corpus.into(),
                 fuzzer.folder("seeds", target).into(),
@@ -139,7 +134,10 @@ impl Fuzzer {
     }
 
     fn run(&self, target: &str, arguments: &[OsString]) -> Result<Found> {
-        let answer = program(&self.program, []).arguments(arguments).env(TARGET, target).ask()?;
+        let crashes = made(self.folder("crashes", target))?;
+        let kept = format!("-artifact_prefix={}/", crashes.display());
+        let call = program(&self.program, []).argument(kept).arguments(arguments);
+        let answer = call.env(TARGET, target).ask()?;
         ensure!(answer.succeeded, "{target} failed:\n{}", tail(&answer.stderr));
         Ok(Found::parse(&answer.stderr))
     }
@@ -157,6 +155,12 @@ impl Found {
             edges: after(" cov: ").unwrap_or(0),
         }
     }
+}
+
+fn made(folder: PathBuf) -> Result<PathBuf> {
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot make {}", folder.display()))?;
+    Ok(folder)
 }
 
 fn host() -> Result<String> {
