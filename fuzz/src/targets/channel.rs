@@ -13,12 +13,16 @@ use sharekeep_channel::record_seal::{
     DataKey, DataKeyId, RecordKind, RecordLocation, open_record, peek_record,
 };
 use sharekeep_channel::signature::{
-    self, Freshness, RequestParts, SessionSigningKey, SignatureHeaders,
+    self, Freshness, KeyId, RequestParts, SessionSigningKey, SignatureHeaders,
 };
 use zeroize::Zeroizing;
 
-const BINDING: RequestBinding<'_> =
-    RequestBinding { method: "POST", path: "/v1/wallets", request_id: "r1" };
+static BINDING: LazyLock<RequestBinding<'_>> = LazyLock::new(|| RequestBinding {
+    method: "POST",
+    path: "/v1/wallets",
+    session: KeyId::from_bytes([1; 32]),
+    idempotency_key: "r1",
+});
 
 static ENCLAVE: LazyLock<EnclaveKeyPair> = LazyLock::new(|| EnclaveKeyPair::generate(&mut OsRng));
 
