@@ -141,7 +141,8 @@ static SESSION_ITEM: LazyLock<Vec<u8>> = LazyLock::new(|| {
         "created_at_unix_s": { "N": NOW_UNIX_S.to_string() },
         "expires_at_unix_s": { "N": (NOW_UNIX_S + 900).to_string() },
     }});
-    let item = serde_json::json!({ "Item": { "row": { "M": { "session": row } } } });
+    let row = serde_json::json!({ "M": { "session": row } });
+    let item = serde_json::json!({ "Item": { "bytes": { "B": "AQID" }, "row": row } });
     item.to_string().into_bytes()
 });
 
