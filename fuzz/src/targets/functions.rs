@@ -56,6 +56,10 @@ pub(crate) fn request(bytes: &[u8]) {
         let store = store_that(|operation| match operation {
             "GetItem" => SESSION_ITEM.clone(),
             "BatchGetItem" => TENANT_ITEM.clone(),
+            "UpdateItem" => {
+                let full_at_ms = NOW_UNIX_S * 1000 + 1;
+                format!(r#"{{"Attributes":{{"full_at_ms":{{"N":"{full_at_ms}"}}}}}}"#).into_bytes()
+            }
             _ => b"{}".to_vec(),
         });
         app(State::with_clock(Config::default(), store, enclaves, Arc::new(StoppedClock)))
