@@ -20,6 +20,21 @@ pub const MAX_MESSAGES_PER_STEP: usize = 64;
 pub const MAX_RECORDS_PER_CALL: usize = 64;
 /// Most writes in one commit: a DynamoDB transaction takes 100, the function adds its own.
 pub const MAX_WRITES_PER_COMMIT: usize = 90;
+/// Wallets a user may have that are not archived: all backups are sealed anew in one transaction
+/// when a factor is removed.
+pub const MAX_WALLETS_PER_USER: usize = 48;
+/// Largest sealed backup; an honest one with a cggmp24 preparation has about 10 kB.
+pub const MAX_BACKUP_BYTES: usize = 32_768;
+/// Factors a user may have.
+pub const MAX_FACTORS_PER_USER: usize = 12;
+/// Devices a user may have that are not revoked.
+pub const MAX_DEVICES_PER_USER: usize = 20;
+/// Wallets taken over in one request.
+pub const MAX_WALLETS_PER_RESTORE: usize = 16;
+/// Longest name of a device in bytes.
+pub const MAX_DEVICE_NAME_BYTES: usize = 64;
+/// How long an event is kept, in seconds.
+pub const EVENT_LIFETIME_S: u64 = 90 * 86_400;
 /// Sessions a user may hold at once; the oldest leaves.
 pub const MAX_SESSIONS_PER_USER: usize = 10;
 /// How long a session lives when the client asks for nothing shorter, in seconds.
