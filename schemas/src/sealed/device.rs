@@ -31,8 +31,12 @@ pub struct Restore {
     /// The wallets, each with a proof. At most [`crate::limits::MAX_WALLETS_PER_RESTORE`].
     pub wallets: Vec<RestoredWallet>,
     /// Devices that the user declares lost: they and their sessions are revoked, and they hold
-    /// none of these wallets any more, in the same transaction.
+    /// none of these wallets any more, in the same transaction. Never the session's own.
     pub lost: Vec<DeviceId>,
+    /// The recovery key's signature over this device and this encapsulation's exported value
+    /// (`sharekeep_recovery`): whoever holds only an old share, without a factor, cannot come back.
+    #[serde(with = "serde_bytes")]
+    pub unlock: Vec<u8>,
 }
 
 /// A wallet whose share the device holds again.
