@@ -106,6 +106,10 @@ byte_id!(
     DeviceId, 16
 );
 byte_id!(
+    /// A factor: random, chosen by the client that registers it, never used for another one.
+    FactorId, 16
+);
+byte_id!(
     /// A ceremony: the first half of its execution id, so both sides compute it.
     CeremonyId, 16
 );

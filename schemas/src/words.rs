@@ -110,7 +110,19 @@ words!(
         Ed25519 = "ed25519",
     }
 );
-
+words!(
+    /// One way to unlock a user's recovery seed.
+    FactorKind {
+        /// A passcode, checked with the enclave and limited in guesses.
+        Passcode = "passcode",
+        /// A random code on paper.
+        RecoveryCode = "recovery-code",
+        /// A random key in a file that a passphrase encrypts.
+        ExportFile = "export-file",
+        /// A random key in the user's cloud storage, together with a passcode.
+        CloudFile = "cloud-file",
+    }
+);
 words!(
     /// What a session may do.
     Scope {
