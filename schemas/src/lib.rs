@@ -29,7 +29,7 @@ pub use ids::{
     PreparationId, SessionKeyId, TenantId, TokenId, UserId, WalletId,
 };
 pub use problem::{Problem, ProblemCode};
-pub use secret::SecretText;
+pub use secret::{SecretBytes, SecretText};
 pub use words::{
     CeremonyKind, CeremonyState, EventKind, FactorKind, PreparationScope, Protocol, Scheme, Scope,
     SessionKeyAlgorithm, SessionPublicKey, TokenBinding, UnknownWord, WalletStatus,

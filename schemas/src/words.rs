@@ -127,7 +127,6 @@ words!(
         Ed25519 = "ed25519",
     }
 );
-
 words!(
     /// One way to unlock a user's recovery seed.
     FactorKind {

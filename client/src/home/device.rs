@@ -1,11 +1,10 @@
-use super::{DEVICE, place, secret, vault::Vault};
+use super::{DEVICE, place, vault::Vault};
 use crate::{Error, Result};
 use ed25519_dalek::{Signer, SigningKey};
 use rand_core::{OsRng, RngCore};
-use secret::SecretBytes;
 use serde::{Deserialize, Serialize};
 use sharekeep_channel::encapsulation::PopValue;
-use sharekeep_schemas::{DeviceId, codec, sealed::DEVICE_PROOF_LABEL};
+use sharekeep_schemas::{DeviceId, SecretBytes, codec, sealed::DEVICE_PROOF_LABEL};
 use std::path::Path;
 use zeroize::Zeroizing;
 

@@ -18,7 +18,6 @@ mod device;
 mod durable;
 mod pins;
 mod preparation;
-mod secret;
 mod session;
 mod vault;
 mod wallet;

@@ -1,9 +1,8 @@
-use super::{OpenHome, PREPARATIONS, durable, secret};
+use super::{OpenHome, PREPARATIONS, durable};
 use crate::{Error, Result};
-use secret::SecretBytes;
 use serde::{Deserialize, Serialize};
 use sharekeep_mpc::Preparation;
-use sharekeep_schemas::{PreparationId, PreparationScope, codec};
+use sharekeep_schemas::{PreparationId, PreparationScope, SecretBytes, codec};
 use std::path::PathBuf;
 
 /// Largest content of a preparation file.

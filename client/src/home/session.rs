@@ -1,9 +1,8 @@
-use super::{SESSION, place, secret, vault::Vault};
+use super::{SESSION, place, vault::Vault};
 use crate::{Error, Result};
-use secret::SecretBytes;
 use serde::{Deserialize, Serialize};
 use sharekeep_channel::signature::SessionSigningKey;
-use sharekeep_schemas::{SessionKeyId, TenantId, UserId, codec};
+use sharekeep_schemas::{SecretBytes, SessionKeyId, TenantId, UserId, codec};
 use std::path::Path;
 
 /// Largest content of a session file.

@@ -1,10 +1,9 @@
-use super::{OpenHome, WALLETS, durable, secret};
+use super::{OpenHome, WALLETS, durable};
 use crate::{Error, Result};
-use secret::SecretBytes;
 use serde::{Deserialize, Serialize};
 use sharekeep_channel::receipt::SignedReceipt;
 use sharekeep_mpc::KeyShare;
-use sharekeep_schemas::{Protocol, Scheme, WalletId, WalletStatus, codec};
+use sharekeep_schemas::{Protocol, Scheme, SecretBytes, WalletId, WalletStatus, codec};
 use std::path::PathBuf;
 
 /// Largest content of a wallet file: the share (under 9 kB), a receipt and a name.
