@@ -6,17 +6,18 @@
 
 use crate::enclave_client::EnclaveClient;
 use crate::error::{Error, Result};
-use crate::gate::{Begun, Claim, Outcome, Sealed};
+use crate::gate::{Begun, Claim, EntityTag, Outcome, Sealed};
 use crate::observe::TraceParent;
 use crate::state::State;
 use axum::response::{IntoResponse, Response};
 use http::header;
 use sha2::{Digest, Sha256};
 use sharekeep_schemas::enclave::{
-    Call, HttpRequest, LoadedRecord, RecordKey, RecordQuery, Reply, StoredRecord, VERSION, Write,
+    Call, HttpRequest, LoadedRecord, RecordKey, RecordQuery, Reply, Row, StoredRecord, VERSION,
+    Write,
 };
-use sharekeep_schemas::limits::MAX_RECORDS_PER_CALL;
-use sharekeep_schemas::{ProblemCode, TenantId, codec};
+use sharekeep_schemas::limits::{MAX_KEPT_WALLETS_PER_USER, MAX_RECORDS_PER_CALL};
+use sharekeep_schemas::{ProblemCode, TenantId, UserId, WalletId, codec};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most calls of the enclave for one request. The first request after a deployment needs the most:
@@ -29,6 +30,37 @@ pub(crate) enum Settled {
     Refused { refusal: Error, code: ProblemCode, detail: Option<String>, writes: Vec<Write> },
 }
 
+/// What must hold before the enclave is asked. A cheap refusal, by what the store shows.
+pub(crate) enum Precondition {
+    /// Nothing.
+    None,
+    /// The wallet's backup has this tag.
+    Backup { user: UserId, wallet: WalletId, tag: EntityTag },
+    /// The user can have one more wallet, and still all of them can be loaded.
+    RoomForWallet(UserId),
+}
+
+impl Precondition {
+    /// Looks at the backup's tag. A backup that is not there has none (RFC 9110 section 13.1.1).
+    async fn check_row(&self, state: &State) -> Result<()> {
+        let Self::Backup { user, wallet, tag } = *self else { return Ok(()) };
+        match state.store.row(&RecordKey::Backup { user, wallet }).await?.map(|found| found.row) {
+            Some(Row::Backup(row)) if row.version == tag.0 => Ok(()),
+            Some(Row::Backup(_)) | None => Err(Error::refused(ProblemCode::PreconditionFailed)),
+            Some(_) => Err(Error::StoreBroken("a backup without its row".into())),
+        }
+    }
+
+    fn check_records(&self, records: &Records) -> Result<()> {
+        let Self::RoomForWallet(user) = *self else { return Ok(()) };
+        let kept = records.0.get(&RecordQuery::WalletsOf(user)).map_or(0, Vec::len);
+        if kept < MAX_KEPT_WALLETS_PER_USER {
+            return Ok(());
+        }
+        Err(Error::refused_with(ProblemCode::TooMany, "archived wallets are counted as well"))
+    }
+}
+
 /// Takes a sealed POST through the enclave.
 ///
 /// Runs on when the caller hangs up: what the enclave has done must be committed, and a retry gets
@@ -38,16 +70,32 @@ pub(crate) async fn forward(
     post: Sealed,
     guesses: Vec<RecordQuery>,
 ) -> Result<Response> {
-    tokio::spawn(async move { carry_out(&state, post, guesses).await })
+    forward_if(state, post, guesses, Precondition::None).await
+}
+
+/// The same, if a condition holds or the request was carried out before.
+pub(crate) async fn forward_if(
+    state: State,
+    post: Sealed,
+    guesses: Vec<RecordQuery>,
+    condition: Precondition,
+) -> Result<Response> {
+    tokio::spawn(async move { carry_out(&state, post, guesses, condition).await })
         .await
         .map_err(|_| Error::Internal("a request's task died"))?
 }
 
-async fn carry_out(state: &State, post: Sealed, guesses: Vec<RecordQuery>) -> Result<Response> {
+async fn carry_out(
+    state: &State,
+    post: Sealed,
+    guesses: Vec<RecordQuery>,
+    condition: Precondition,
+) -> Result<Response> {
     // The records are nearly always needed: reading them meanwhile saves a wait for the store.
-    let (begun, records) = tokio::join!(
+    let (begun, records, held) = tokio::join!(
         Claim::begin(state, &post.session, &post.idempotency_key, &post.fingerprint),
         Records::loaded(state, queries(&post, guesses)),
+        condition.check_row(state),
     );
     let claim = match begun? {
         Begun::First(claim) => claim,
@@ -61,6 +109,11 @@ async fn carry_out(state: &State, post: Sealed, guesses: Vec<RecordQuery>) -> Re
         }
         Begun::Large(committed) => return repeat(state, &post, records?, committed).await,
     };
+    // Only now: a repetition finds the condition changed by the request itself.
+    let records = held.and(records).and_then(|records| {
+        condition.check_records(&records)?;
+        Ok(records)
+    });
     let settled = match settle(state, &post, records).await {
         Ok(settled) => settled,
         Err(error) => {

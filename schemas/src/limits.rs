@@ -16,13 +16,20 @@ pub const MAX_TOKEN_BYTES: usize = 8_192;
 pub const MAX_SIGN_REQUEST_BYTES: usize = 262_144;
 /// Most protocol messages in one step: a room has few parties and each says little a round.
 pub const MAX_MESSAGES_PER_STEP: usize = 64;
-/// Most records in one enclave call.
+/// Most queries answered in one enclave call. A list of a user's records is one query.
 pub const MAX_RECORDS_PER_CALL: usize = 64;
+/// Most records that answer one query. A list that is longer is not handed over in part: the
+/// request is refused, because a rotation that misses a backup would leave it open to a factor
+/// that was removed.
+pub const MAX_RECORDS_PER_QUERY: usize = 200;
 /// Most writes in one commit: a DynamoDB transaction takes 100, the function adds its own.
 pub const MAX_WRITES_PER_COMMIT: usize = 90;
 /// Wallets a user may have that are not archived: all backups are sealed anew in one transaction
 /// when a factor is removed.
 pub const MAX_WALLETS_PER_USER: usize = 48;
+/// Wallets a user may have, archived ones included. Less than [`MAX_RECORDS_PER_QUERY`], so that
+/// creations that race cannot make a list that is too long to be loaded.
+pub const MAX_KEPT_WALLETS_PER_USER: usize = 160;
 /// Largest sealed backup; an honest one with a cggmp24 preparation has about 10 kB.
 pub const MAX_BACKUP_BYTES: usize = 32_768;
 /// Factors a user may have.

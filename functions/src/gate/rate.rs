@@ -54,6 +54,17 @@ impl Bucket {
         Self::new(format!("rate#user#{user}"), per_minute)
     }
 
+    /// Guesses at a user's passcodes, and passcodes that they set: each costs the enclave public-key
+    /// work, a write and an event. What protects a passcode is the enclave's own count.
+    pub(crate) fn of_guesses(user: &UserId, state: &State) -> Self {
+        Self::new(format!("rate#guesses#{user}"), state.config.guesses_per_minute_per_user)
+    }
+
+    /// A user's changes of factors and restores: they read and write nearly all that a user has.
+    pub(crate) fn of_recoveries(user: &UserId, state: &State) -> Self {
+        Self::new(format!("rate#recoveries#{user}"), state.config.recoveries_per_minute_per_user)
+    }
+
     /// Unsigned requests from one place.
     pub(crate) fn of_address(address: ClientAddress, state: &State) -> Self {
         let key = format!("rate#address#{}", address.network());

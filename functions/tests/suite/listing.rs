@@ -32,7 +32,7 @@ async fn a_user_sees_their_wallets_page_by_page_and_nobody_elses() {
         }
     }
     assert_eq!(seen.len(), 5);
-    assert!(seen.iter().all(|wallet| wallet.status == WalletStatus::ActiveUnbacked));
+    assert!(seen.iter().all(|wallet| wallet.status == WalletStatus::Active));
     assert!(world.enclave.take_calls().is_empty());
 
     let own = world.get(&signer, &format!("/v1/wallets/{}", seen[0].wallet_id)).await;

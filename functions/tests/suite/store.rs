@@ -1,7 +1,7 @@
 use crate::world::{embedded_store, record, store_at, wallet_row};
 use serde_bytes::ByteBuf;
 use sharekeep_functions::Error;
-use sharekeep_functions::store::WalletCursor;
+use sharekeep_functions::store::Cursor;
 use sharekeep_schemas::enclave::*;
 use sharekeep_schemas::*;
 
@@ -197,15 +197,15 @@ async fn pages_show_every_wallet_once_and_no_other_users() {
     }
     let (mut seen, mut after) = (Vec::new(), None);
     for expected in [3, 3, 1] {
-        let page = store.wallets_of(&user, 3, after).await.unwrap();
-        assert_eq!(page.wallets.len(), expected);
-        seen.extend(page.wallets.iter().map(|row| row.wallet.as_bytes()[0]));
-        after = page.next.map(|next| WalletCursor::decode(&next.encode()).unwrap());
+        let page = store.page_of::<WalletRow>(&user, 3, after, NOW).await.unwrap();
+        assert_eq!(page.rows.len(), expected);
+        seen.extend(page.rows.iter().map(|row| row.wallet.as_bytes()[0]));
+        after = page.next.map(|next| Cursor::decode(&next.encode()).unwrap());
     }
     assert_eq!(after, None);
     assert_eq!(seen, [0, 1, 2, 3, 4, 5, 6]);
     // A page that is exactly full is the last one.
-    assert!(store.wallets_of(&user, 7, None).await.unwrap().next.is_none());
+    assert!(store.page_of::<WalletRow>(&user, 7, None, NOW).await.unwrap().next.is_none());
 }
 
 #[tokio::test]
@@ -221,7 +221,7 @@ async fn the_same_query_twice_in_a_batch_is_answered() {
 async fn tables_can_be_created_again() {
     let store = embedded_store().await;
     store.create_tables().await.unwrap();
-    assert_eq!(store.table_names().len(), 9);
+    assert_eq!(store.table_names().len(), 12);
 }
 
 #[tokio::test]

@@ -238,7 +238,7 @@ pub(crate) fn wallet_row(wallet: WalletId) -> Row {
         threshold: 2,
         parties: 2,
         epoch: 1,
-        status: WalletStatus::ActiveUnbacked,
+        status: WalletStatus::Active,
         created_at_unix_s: START_S,
     })
 }
