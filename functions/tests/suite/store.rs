@@ -4,6 +4,7 @@ use sharekeep_functions::Error;
 use sharekeep_functions::store::Cursor;
 use sharekeep_schemas::enclave::*;
 use sharekeep_schemas::*;
+use std::collections::BTreeSet;
 
 const NOW: u64 = 1_000;
 
@@ -206,6 +207,80 @@ async fn pages_show_every_wallet_once_and_no_other_users() {
     assert_eq!(seen, [0, 1, 2, 3, 4, 5, 6]);
     // A page that is exactly full is the last one.
     assert!(store.page_of::<WalletRow>(&user, 7, None, NOW).await.unwrap().next.is_none());
+}
+
+#[tokio::test]
+async fn a_list_for_an_enclave_is_whole_or_refused() {
+    let store = embedded_store().await;
+    let user = UserId::new([1; 32]);
+    let max = sharekeep_schemas::limits::MAX_RECORDS_PER_QUERY as u8;
+    for n in 0..max {
+        store.commit(&[put(wallet(n), Condition::Absent, 1)], NOW).await.unwrap();
+    }
+    let query = [RecordQuery::WalletsOf(user)];
+    let loaded = store.load_all(&query, NOW).await.unwrap();
+    let keys: BTreeSet<_> = loaded[0].found.iter().map(|record| record.key.clone()).collect();
+    assert_eq!((loaded[0].found.len(), keys.len()), (usize::from(max), usize::from(max)));
+    assert!((0..max).all(|n| keys.contains(&wallet(n))));
+    store.commit(&[put(wallet(max), Condition::Absent, 1)], NOW).await.unwrap();
+    let error = store.load_all(&query, NOW).await.err();
+    assert!(matches!(error, Some(Error::Refused { code: ProblemCode::TooMany, .. })), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_list_of_several_megabytes_is_loaded_whole() {
+    let store = embedded_store().await;
+    let user = UserId::new([1; 32]);
+    for n in 0..12 {
+        let key = RecordKey::Backup { user, wallet: WalletId::new([n; 16]) };
+        let put = record(1, vec![n; 250_000], Row::Empty);
+        let write = Write { key, condition: Condition::Absent, put: Some(put) };
+        store.commit(&[write], NOW).await.unwrap();
+    }
+    let loaded = store.load_all(&[RecordQuery::BackupsOf(user)], NOW).await.unwrap();
+    let found: Vec<_> = loaded[0].found.iter().map(|record| record.bytes[0]).collect();
+    assert_eq!(found, (0..12).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn lists_of_factors_and_devices_hold_nothing_else_and_no_decoys() {
+    let store = embedded_store().await;
+    let (user, other) = (UserId::new([1; 32]), UserId::new([2; 32]));
+    let factor = |user, n| RecordKey::Factor { user, factor: FactorId::new([n; 16]) };
+    let device = |user, n| RecordKey::Device { user, device: DeviceId::new([n; 16]) };
+    let row = |n| {
+        let (factor, kind) = (FactorId::new([n; 16]), FactorKind::Passcode);
+        Row::Factor(FactorRow { factor, kind, added_at_unix_s: NOW })
+    };
+    let scope = PreparationScope::Pair(Protocol::Cggmp24);
+    let others = [
+        RecordKey::Recovery(user),
+        RecordKey::PasscodeDraft { user, factor: FactorId::new([1; 16]) },
+        RecordKey::Preparation { user, device: DeviceId::new([1; 16]), scope },
+        factor(other, 3),
+        device(other, 3),
+    ];
+    for key in others {
+        store.commit(&[put(key, Condition::Absent, 9)], NOW).await.unwrap();
+    }
+    let mut writes = vec![put(device(user, 1), Condition::Absent, 1)];
+    let real = Some(record(1, vec![1], row(1)));
+    writes.push(Write { key: factor(user, 1), condition: Condition::Absent, put: real });
+    // More decoys than a list may have records: who is signed in makes them by guessing.
+    for n in 2..=230 {
+        writes.push(put(factor(user, n), Condition::Absent, u64::from(n)));
+    }
+    for some in writes.chunks(80) {
+        store.commit(some, NOW).await.unwrap();
+    }
+    for (query, key) in [
+        (RecordQuery::FactorsOf(user), factor(user, 1)),
+        (RecordQuery::DevicesOf(user), device(user, 1)),
+    ] {
+        let loaded = store.load_all(&[query], NOW).await.unwrap();
+        let found: Vec<_> = loaded[0].found.iter().map(|record| &record.key).collect();
+        assert_eq!(found, [&key]);
+    }
 }
 
 #[tokio::test]

@@ -243,6 +243,17 @@ pub(crate) fn wallet_row(wallet: WalletId) -> Row {
     })
 }
 
+pub(crate) fn backup_row(wallet: WalletId, version: u64) -> Row {
+    Row::Backup(BackupRow {
+        wallet,
+        epoch: 1,
+        generation: 2,
+        version,
+        size: 10_240,
+        stored_at_unix_s: START_S,
+    })
+}
+
 /// A session key of a user.
 pub(crate) struct Signer {
     pub(crate) key: SessionSigningKey,
