@@ -202,11 +202,13 @@ async fn guesses_and_recoveries_have_rates_of_their_own() {
 }
 
 async fn put_wallets(world: &World, count: usize) {
-    for n in 0..count {
+    let write = |n: usize| {
         let wallet = WalletId::new([n as u8; 16]);
-        world
-            .put(RecordKey::Wallet { user: USER, wallet }, record(1, vec![1], wallet_row(wallet)))
-            .await;
+        let put = Some(record(1, vec![1], wallet_row(wallet)));
+        Write { key: RecordKey::Wallet { user: USER, wallet }, condition: Condition::Any, put }
+    };
+    for some in (0..count).map(write).collect::<Vec<_>>().chunks(80) {
+        world.store.commit(some, world.now()).await.unwrap();
     }
 }
 

@@ -214,8 +214,9 @@ async fn a_list_for_an_enclave_is_whole_or_refused() {
     let store = embedded_store().await;
     let user = UserId::new([1; 32]);
     let max = sharekeep_schemas::limits::MAX_RECORDS_PER_QUERY as u8;
-    for n in 0..max {
-        store.commit(&[put(wallet(n), Condition::Absent, 1)], NOW).await.unwrap();
+    let writes: Vec<_> = (0..max).map(|n| put(wallet(n), Condition::Absent, 1)).collect();
+    for some in writes.chunks(80) {
+        store.commit(some, NOW).await.unwrap();
     }
     let query = [RecordQuery::WalletsOf(user)];
     let loaded = store.load_all(&query, NOW).await.unwrap();
