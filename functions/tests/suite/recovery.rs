@@ -233,16 +233,28 @@ async fn a_user_cannot_make_more_wallets_than_can_be_restored_together() {
 
 #[tokio::test]
 async fn records_that_do_not_fit_into_a_call_are_refused_and_not_cut() {
-    let (world, signer) = ready().await;
-    for n in 0..15 {
+    const LARGE: usize = 300_000;
+    let (one_list, two_lists) = (USER, UserId::new([2; 32]));
+    let world = World::new().await;
+    for n in 0..16 {
         let wallet = WalletId::new([n; 16]);
-        let put = record(1, vec![0; 300_000], backup_row(wallet, 1));
-        world.put(RecordKey::Backup { user: USER, wallet }, put).await;
+        let put = record(1, vec![0; LARGE], backup_row(wallet, 1));
+        world.put(RecordKey::Backup { user: one_list, wallet }, put.clone()).await;
+        let key = if n % 2 == 0 {
+            RecordKey::Backup { user: two_lists, wallet }
+        } else {
+            RecordKey::Wallet { user: two_lists, wallet }
+        };
+        world.put(key, put).await;
     }
-    world.enclave.says(need(vec![RecordQuery::BackupsOf(USER)]));
-    let answer = world.post(&signer, "/v1/recovery/factors", b"sealed", &world.key()).await;
-    answer.is_problem(ProblemCode::TooMany);
-    assert_eq!(world.enclave.take_calls().len(), 1);
+    for user in [one_list, two_lists] {
+        let signer = world.session(user).await;
+        let (wallets, backups) = (RecordQuery::WalletsOf(user), RecordQuery::BackupsOf(user));
+        world.enclave.says(need(vec![wallets, backups]));
+        let answer = world.post(&signer, "/v1/recovery/factors", b"sealed", &world.key()).await;
+        answer.is_problem(ProblemCode::TooMany);
+        assert_eq!(world.enclave.take_calls().len(), 1);
+    }
 }
 
 #[tokio::test]

@@ -146,7 +146,8 @@ impl RecordKey {
     }
 }
 
-/// What to load.
+/// What to load. The lists of a user's wallets, backups, factors and devices are whole, or the
+/// request is refused: at most [`crate::limits::MAX_RECORDS_PER_QUERY`] each.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum RecordQuery {
@@ -156,11 +157,12 @@ pub enum RecordQuery {
     DataKeysOf(TenantId),
     /// All sessions of a user (at most a dozen), by the routing column `user`.
     SessionsOf(UserId),
-    /// All wallets of a user, by partition; bounded by the function.
+    /// All wallets of a user, by partition.
     WalletsOf(UserId),
     /// All backups of a user, by partition.
     BackupsOf(UserId),
-    /// All factors of a user, by partition and the sort key's beginning.
+    /// All factors of a user, by partition and the sort key's beginning. Those with an empty row
+    /// (decoys) are left out.
     FactorsOf(UserId),
     /// All devices of a user, by partition and the sort key's beginning.
     DevicesOf(UserId),
