@@ -134,16 +134,22 @@ impl Client {
         read_json(&answer.body)
     }
 
-    /// Seals a payload for a path. The encapsulation's value is shown to `payload`, for proofs.
+    /// Seals a payload for a path and a session. The encapsulation's value is shown to `payload`, for proofs.
     pub(crate) fn seal<P: Serialize>(
         &self,
         enclave: &EnclavePublicKey,
+        key: &SessionSigningKey,
         path: &str,
         payload: impl FnOnce(&sharekeep_channel::encapsulation::PopValue) -> P,
         body: impl FnOnce(SealedRequest) -> serde_json::Result<Vec<u8>>,
     ) -> Result<Sealed> {
         let idempotency_key = random_id();
-        let binding = RequestBinding { method: "POST", path, request_id: &idempotency_key };
+        let binding = RequestBinding {
+            method: "POST",
+            path,
+            session: key.public_key().key_id(),
+            idempotency_key: &idempotency_key,
+        };
         let sender =
             Sender::new(enclave, Suite::default(), &binding, &mut OsRng).map_err(Error::Sealed)?;
         let plaintext = codec::encode_secret(&payload(sender.pop()));
@@ -209,8 +215,8 @@ impl Client {
     ) -> Result<T> {
         let patience = patience.unwrap_or(self.retry.patience);
         let retry = RetryPolicy { patience, ..self.retry };
-        let sealed =
-            self.seal(enclave, path, |_| payload, |request| serde_json::to_vec(&request))?;
+        let body = |request| serde_json::to_vec(&request);
+        let sealed = self.seal(enclave, &session.key, path, |_| payload, body)?;
         self.post_patiently(&session.key, &sealed, retry, waiting).await
     }
 

@@ -16,7 +16,9 @@ use serde_bytes::ByteBuf;
 use sharekeep_channel::attestation::TrustConfigHash;
 use sharekeep_channel::encapsulation::{EnclaveKeyPair, RequestBinding};
 use sharekeep_channel::receipt::{AuditHead, Receipt, StatementKey, WalletStatus as Status};
-use sharekeep_channel::signature::{SessionAlgorithm, SessionSigningKey};
+use sharekeep_channel::signature::{
+    SessionAlgorithm, SessionSigningKey, SignatureHeaders, peek_key_id,
+};
 use sharekeep_messages::{SignRequest, TaprootTweak, ToSign};
 use sharekeep_mpc::{
     Ceremony, KeyShare, PartyIndex, Roster, SchnorrKey, Signed, SigningInput, keygen, sign,
@@ -231,8 +233,17 @@ impl State {
 
     fn answer_sealed(&mut self, seen: &Seen, instead: &Instead) -> Vec<u8> {
         let request: SealedRequest = serde_json::from_slice(&seen.body).unwrap();
-        let binding =
-            RequestBinding { method: "POST", path: &seen.path, request_id: &seen.idempotency_key };
+        let signed = SignatureHeaders {
+            signature_input: seen.signature_input.clone(),
+            signature: String::new(),
+            content_digest: None,
+        };
+        let binding = RequestBinding {
+            method: "POST",
+            path: &seen.path,
+            session: peek_key_id(&signed).unwrap(),
+            idempotency_key: &seen.idempotency_key,
+        };
         let opened = self.keys.open(&binding, &request.sealed.0).unwrap();
         let plaintext = self.handle(&seen.path, &opened.plaintext, instead);
         let mut sealed = opened.responder.seal(&plaintext, &mut OsRng).unwrap();

@@ -81,6 +81,7 @@ impl Client {
             .with_enclave(|enclave| async move {
                 let sealed = self.seal(
                     &enclave,
+                    &pending_ref.key,
                     "/v1/sessions",
                     |pop| OpenSession {
                         version: VERSION,

@@ -40,4 +40,4 @@ pub mod work;
 pub use enclave::Enclave;
 pub use error::Error;
 pub use serve::{Listener, serve};
-pub use settings::{Limits, Settings, Trust};
+pub use settings::{Limits, Settings, Share, Trust};

@@ -4,6 +4,8 @@ use sha2::{Digest, Sha256};
 use sharekeep_schemas::{codec, trust};
 use std::time::Duration;
 
+const MIB: usize = 1024 * 1024;
+
 /// What an enclave is started with.
 pub struct Settings {
     /// The encoded trust configuration; measured together with the image.
@@ -17,10 +19,13 @@ pub struct Settings {
 pub struct Limits {
     /// Ceremonies that may run at once.
     pub ceremonies: usize,
-    /// Ceremonies one user may run at once.
-    pub ceremonies_per_user: usize,
     /// Bytes that ceremonies and their last answers may hold.
     pub ceremony_bytes: usize,
+    /// What of both one user's running ceremonies may take.
+    pub user_share: Share,
+    /// What of both the running ceremonies of all users of a tenant may take: accounts are cheap, so
+    /// a user's share alone would leave the others of a deployment to one tenant's mercy.
+    pub tenant_share: Share,
     /// Worker threads; none means one a core.
     pub workers: Option<usize>,
     /// Steps that may wait for a worker.
@@ -35,12 +40,24 @@ pub struct Limits {
     pub data_key_uses: u32,
 }
 
+/// A part of the places and of the memory for running ceremonies.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Share {
+    /// Ceremonies at once.
+    pub ceremonies: usize,
+    /// Bytes of their states and last answers.
+    pub bytes: usize,
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
             ceremonies: 1024,
-            ceremonies_per_user: 8,
-            ceremony_bytes: 256 * 1024 * 1024,
+            ceremony_bytes: 256 * MIB,
+            // Eight ceremonies of dkls23 with their answers, or four of cggmp24.
+            user_share: Share { ceremonies: 8, bytes: 10 * MIB },
+            // Half: whatever one tenant's users do, the others have the other half.
+            tenant_share: Share { ceremonies: 512, bytes: 128 * MIB },
             workers: None,
             queue: 64,
             primes: 4,

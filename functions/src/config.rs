@@ -13,9 +13,9 @@ pub struct Config {
     /// be called unready. Clients check the attestation document instead.
     pub expected_pcrs: Vec<Vec<u8>>,
     /// Requests a minute, per caller's address, that nobody has signed for a known session:
-    /// attestations and openings of sessions.
+    /// attestations and openings of sessions. An IPv6 /56 has four times as many, a /48 sixteen times.
     pub unsigned_per_minute_per_address: u32,
-    /// Openings of sessions a minute, per tenant.
+    /// Openings of sessions a minute, per tenant, that the enclave has accepted.
     pub openings_per_minute_per_tenant: u32,
     /// Guesses at passcodes and settings of passcodes a minute, per user.
     pub guesses_per_minute_per_user: u32,

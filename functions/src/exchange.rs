@@ -53,7 +53,7 @@ impl Precondition {
 
     fn check_records(&self, records: &Records) -> Result<()> {
         let Self::RoomForWallet(user) = *self else { return Ok(()) };
-        let kept = records.0.get(&RecordQuery::WalletsOf(user)).map_or(0, Vec::len);
+        let kept = records.found.get(&RecordQuery::WalletsOf(user)).map_or(0, Vec::len);
         if kept < MAX_KEPT_WALLETS_PER_USER {
             return Ok(());
         }
@@ -94,7 +94,7 @@ async fn carry_out(
     // The records are nearly always needed: reading them meanwhile saves a wait for the store.
     let (begun, records, held) = tokio::join!(
         Claim::begin(state, &post.session, &post.idempotency_key, &post.fingerprint),
-        Records::loaded(state, queries(&post, guesses)),
+        Records::beginning(state, queries(&post, guesses), post.session_record.clone()),
         condition.check_row(state),
     );
     let claim = match begun? {
@@ -187,9 +187,6 @@ fn queries(post: &Sealed, guesses: Vec<RecordQuery>) -> Vec<RecordQuery> {
     let mut queries = guesses;
     queries.push(RecordQuery::One(RecordKey::Tenant(post.tenant.clone())));
     queries.push(RecordQuery::DataKeysOf(post.tenant.clone()));
-    if post.user.is_some() {
-        queries.push(RecordQuery::One(RecordKey::Session(post.session)));
-    }
     queries
 }
 
@@ -228,6 +225,12 @@ pub(crate) async fn ask(
             Reply::Done { body, writes } => {
                 return Ok(Settled::Done { body: body.into_vec(), writes });
             }
+            Reply::Refused { writes, .. }
+                if writes.is_empty() && records.were_outdated(state).await? =>
+            {
+                // Not a word that would be stored: a retry comes with what holds now.
+                return Err(Error::Conflict);
+            }
             Reply::Refused { code, detail, retry_after_s, writes } => {
                 let refusal =
                     Error::Refused { code, detail: detail.clone().map(Into::into), retry_after_s };
@@ -240,37 +243,67 @@ pub(crate) async fn ask(
 
 /// The records of one request.
 #[derive(Default)]
-pub(crate) struct Records(BTreeMap<RecordQuery, Vec<StoredRecord>>);
+pub(crate) struct Records {
+    found: BTreeMap<RecordQuery, Vec<StoredRecord>>,
+    /// Those that were not read from the store for this request.
+    kept: Vec<RecordQuery>,
+}
 
 impl Records {
-    /// These, to begin with.
-    pub(crate) async fn loaded(state: &State, queries: Vec<RecordQuery>) -> Result<Self> {
+    /// These, to begin with; those that are kept are not loaded. With one that was read on the way.
+    pub(crate) async fn beginning(
+        state: &State,
+        queries: Vec<RecordQuery>,
+        read: Option<StoredRecord>,
+    ) -> Result<Self> {
         let mut records = Self::default();
-        records.load(state, queries).await?;
+        if let Some(record) = read {
+            records.found.insert(RecordQuery::One(record.key.clone()), vec![record]);
+        }
+        let now = state.clock.now_unix_s();
+        let mut missing = Vec::new();
+        for query in queries {
+            match state.kept.get(&query, now) {
+                Some(found) => {
+                    records.kept.push(query.clone());
+                    records.found.insert(query, found);
+                }
+                None if records.has(&query) => {}
+                None => missing.push(query),
+            }
+        }
+        records.load(state, missing).await?;
         Ok(records)
     }
 
     fn has(&self, query: &RecordQuery) -> bool {
-        self.0.contains_key(query)
+        self.found.contains_key(query)
+    }
+
+    /// Whether a record that was kept has changed in the store meanwhile; it is kept anew.
+    async fn were_outdated(&self, state: &State) -> Result<bool> {
+        let now = state.clock.now_unix_s();
+        let loaded = state.kept.load(&state.store, &self.kept, now).await?;
+        Ok(loaded.iter().any(|now| self.found.get(&now.query) != Some(&now.found)))
     }
 
     /// Loads these, also where they were loaded before: they may have changed.
     async fn load(&mut self, state: &State, queries: Vec<RecordQuery>) -> Result<()> {
         let queries: Vec<_> = queries.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
         let more = queries.iter().filter(|query| !self.has(query)).count();
-        if self.0.len() + more > MAX_RECORDS_PER_CALL {
+        if self.found.len() + more > MAX_RECORDS_PER_CALL {
             return Err(Error::EnclaveBroken("it needs too many records"));
         }
         for LoadedRecord { query, found } in
-            state.store.load_all(&queries, state.clock.now_unix_s()).await?
+            state.kept.load(&state.store, &queries, state.clock.now_unix_s()).await?
         {
-            self.0.insert(query, found);
+            self.found.insert(query, found);
         }
         Ok(())
     }
 
     fn handed_over(&self) -> Vec<LoadedRecord> {
-        self.0
+        self.found
             .iter()
             .map(|(query, found)| LoadedRecord { query: query.clone(), found: found.clone() })
             .collect()

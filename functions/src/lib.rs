@@ -40,6 +40,7 @@ mod exchange;
 mod factor;
 mod gate;
 mod health;
+mod kept;
 mod observe;
 mod openapi;
 mod paging;

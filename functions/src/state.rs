@@ -1,8 +1,9 @@
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::enclave_client::EnclaveDirectory;
-use crate::gate::TenantCache;
+use crate::gate::BusyBuckets;
 use crate::health::ReadinessCache;
+use crate::kept::Kept;
 use crate::store::Store;
 use std::sync::Arc;
 
@@ -13,7 +14,8 @@ pub struct State {
     pub(crate) store: Store,
     pub(crate) enclaves: Arc<dyn EnclaveDirectory>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) tenants: Arc<TenantCache>,
+    pub(crate) kept: Arc<Kept>,
+    pub(crate) busy_buckets: Arc<BusyBuckets>,
     pub(crate) readiness: Arc<ReadinessCache>,
 }
 
@@ -35,7 +37,8 @@ impl State {
             store,
             enclaves,
             clock,
-            tenants: Arc::default(),
+            kept: Arc::default(),
+            busy_buckets: Arc::default(),
             readiness: Arc::default(),
         }
     }

@@ -17,6 +17,7 @@ pub mod enclave;
 pub mod http;
 mod ids;
 pub mod limits;
+mod openapi;
 mod problem;
 pub mod sealed;
 mod secret;

@@ -7,11 +7,12 @@ macro_rules! problems {
     ($($(#[$doc:meta])* $variant:ident = $code:literal, $status:literal, $retry:ident, $title:literal;)+) => {
         /// A stable problem code. Clients may branch on it; titles and details may change.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         #[non_exhaustive]
         pub enum ProblemCode {
             $($(#[$doc])* #[serde(rename = $code)] $variant),+
         }
+
+        crate::openapi::word_list!(ProblemCode);
 
         impl ProblemCode {
             /// Every code.
@@ -73,7 +74,8 @@ problems! {
     KmsUnavailable = "kms_unavailable", 503, retry, "The key service does not answer";
     /// The request is sealed to a key this enclave does not hold.
     EnclaveKeyUnknown = "enclave_key_unknown", 409, final, "Sealed to another enclave key: attest again";
-    /// The encapsulation does not open: changed bytes, path, method or request id.
+    /// The encapsulation does not open: changed bytes, path, method, session or
+    /// Idempotency-Key.
     SealedInvalid = "sealed_invalid", 400, final, "The sealed body does not open";
     /// No HTTP message signature.
     SignatureMissing = "signature_missing", 401, final, "The request is not signed";
@@ -149,6 +151,9 @@ problems! {
     PossessionInvalid = "possession_invalid", 422, final, "The proof of possession does not hold";
     /// More wallets, devices or factors than a user may have.
     TooMany = "too_many", 409, final, "There are too many of these";
+    /// The wallet's share is on another device of the user's, and this one has not shown that it
+    /// holds one.
+    WalletOnOtherDevice = "wallet_on_other_device", 403, final, "The wallet belongs to another of your devices";
     /// What is to be signed is not one of the kinds we sign, or does not fit the wallet.
     MessageRefused = "message_refused", 422, final, "This message cannot be signed";
     /// The enclave does not hold the preparation that the client names.

@@ -49,13 +49,15 @@ async fn a_changed_step_ends_the_ceremony() {
     let alice = User::signed_in(&deployment, "alice").await;
     let (running, post) = second_step(&alice).await;
     assert_eq!(post.send(&deployment).await.status, 200);
-    let wallets = alice.get("/v1/wallets").await.json::<Page<WalletView>>().items;
+    let before = Before::of(&deployment);
     let changed = alice.step(running.id, 2, vec![ByteBuf::from(vec![0])]);
     let code = changed.send(&deployment).await.problem();
     assert_eq!(code, ProblemCode::CeremonyForked);
-    // The key generation had completed with the second step: the wallet it made stays pending.
-    let after = alice.get("/v1/wallets").await.json::<Page<WalletView>>().items;
-    assert_eq!(wallets, after);
+    // The key generation had completed with the second step: its record and the wallet stay.
+    before.only_changed(REFUSED_BY_ENCLAVE);
+    assert_eq!(state_of(&alice, &running).await, CeremonyState::Complete);
+    let wallets = alice.get("/v1/wallets").await.json::<Page<WalletView>>().items;
+    assert_eq!(wallets[0].status, WalletStatus::Pending);
 }
 
 #[tokio::test]
@@ -70,7 +72,9 @@ async fn a_changed_start_ends_the_ceremony_before_it_makes_anything() {
     before.only_changed(ABORTED);
     assert_eq!(state_of(&alice, &running).await, CeremonyState::Aborted);
     // What comes later comes too late.
+    let before = Before::of(&deployment);
     assert_eq!(post.send(&deployment).await.problem(), ProblemCode::CeremonyStep);
+    before.only_changed(REFUSED_BY_ENCLAVE);
     assert!(alice.get("/v1/wallets").await.json::<Page<WalletView>>().items.is_empty());
 }
 
@@ -161,9 +165,14 @@ async fn an_aborted_ceremony_is_over() {
     let alice = User::signed_in(&deployment, "alice").await;
     let (running, next) = second_step(&alice).await;
     let path = format!("/v1/ceremonies/{}/abort", running.id);
+    let before = Before::of(&deployment);
     let aborted: CeremonyAborted = alice.ask(&path, &Plain::default()).await;
     assert_eq!(aborted.ceremony, running.id);
+    before.only_changed(ABORTED);
+    let before = Before::of(&deployment);
     assert_eq!(next.send(&deployment).await.problem(), ProblemCode::CeremonyStep);
+    before.only_changed(REFUSED_BY_ENCLAVE);
+    assert_eq!(state_of(&alice, &running).await, CeremonyState::Aborted);
 }
 
 #[tokio::test]
@@ -183,7 +192,9 @@ async fn only_an_active_wallet_signs() {
     let archived: WalletChanged = alice.ask(&path("archive"), &Plain::default()).await;
     assert_eq!(archived.status, WalletStatus::Archived);
     let late = alice.start_sign(&wallet, &note("too late"));
+    let before = Before::of(&deployment);
     assert_eq!(late.start.send(&deployment).await.problem(), ProblemCode::WalletState);
+    before.only_changed(REFUSED_BY_ENCLAVE);
 }
 
 #[tokio::test]
@@ -209,11 +220,11 @@ async fn a_wallet_id_that_exists_is_not_taken_again() {
     let deployment = Deployment::start().await;
     let alice = User::signed_in(&deployment, "alice").await;
     let wallet = alice.create_wallet().await;
-    let wallets = alice.get("/v1/wallets").await.json::<Page<WalletView>>().items;
     let again = alice.start_keygen(wallet.id);
+    let before = Before::of(&deployment);
     let code = again.start.send(&deployment).await.problem();
     assert_eq!(code, ProblemCode::WalletState);
-    assert_eq!(alice.get("/v1/wallets").await.json::<Page<WalletView>>().items, wallets);
+    before.only_changed(REFUSED_BY_ENCLAVE);
     alice.sign(&wallet, &note("unharmed")).await;
 }
 

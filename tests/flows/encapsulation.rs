@@ -1,6 +1,6 @@
 //! Sealed bodies that do not open, or hold something else than they should.
 
-use crate::changes::{Before, REFUSED_BY_ENCLAVE};
+use crate::changes::{Before, REFUSED_AFTER_SIGNATURE, REFUSED_BY_ENCLAVE};
 use sharekeep_schemas::http::{Base64Url, SealedRequest, headers};
 use sharekeep_schemas::limits::MAX_HTTP_BODY_BYTES;
 use sharekeep_schemas::sealed::{Plain, VERSION};
@@ -30,7 +30,7 @@ async fn a_request_sealed_to_an_old_enclave_key_is_refused() {
     alice.session_key = session_key;
     let fresh = std::mem::replace(&mut alice.enclave, enclave);
     let mut post = alice.post(&format!("/v1/wallets/{}/archive", wallet.id), &Plain::default());
-    let records = deployment.records();
+    let before = Before::of(&deployment);
     assert_eq!(post.send(&deployment).await.problem(), ProblemCode::EnclaveKeyUnknown);
     // A function that routes it to the new enclave all the same gains nothing.
     let mut sealed = sealed_of(&post.request);
@@ -39,7 +39,7 @@ async fn a_request_sealed_to_an_old_enclave_key_is_refused() {
     post.request.set(headers::IDEMPOTENCY_KEY, new_key().as_str());
     post.request.sign(&alice.session_key);
     assert_eq!(post.send(&deployment).await.problem(), ProblemCode::EnclaveKeyUnknown);
-    assert_eq!(deployment.records(), records);
+    before.only_changed(REFUSED_BY_ENCLAVE);
 }
 
 #[tokio::test]
@@ -94,6 +94,30 @@ async fn a_sealed_body_is_good_for_one_idempotency_key_only() {
 }
 
 #[tokio::test]
+async fn a_sealed_body_re_signed_by_another_session_is_refused() {
+    let deployment = Deployment::start().await;
+    let alice = User::signed_in(&deployment, "alice").await;
+    let wallet = alice.create_wallet().await;
+    let mallory = User::signed_in(&deployment, "mallory").await;
+    let her_other_session = User::signed_in(&deployment, "alice").await;
+    let path = format!("/v1/wallets/{}/archive", wallet.id);
+    let before = Before::of(&deployment);
+    // Whoever carries the request keeps body, path and Idempotency-Key, and signs as somebody else.
+    for session in [&mallory, &her_other_session] {
+        let mut stolen = alice.post(&path, &Plain::default());
+        stolen.request.sign(&session.session_key);
+        assert_eq!(stolen.send(&deployment).await.problem(), ProblemCode::SealedInvalid);
+    }
+    before.only_changed(REFUSED_BY_ENCLAVE);
+    // The rightful session still gets there with the stolen bytes.
+    let archive = alice.post(&path, &Plain::default());
+    let mut stolen = archive.request.clone();
+    stolen.sign(&mallory.session_key);
+    assert_eq!(stolen.send(&deployment.authority()).await.problem(), ProblemCode::SealedInvalid);
+    assert_eq!(archive.send(&deployment).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_payload_that_is_not_what_the_path_wants_is_refused() {
     let deployment = Deployment::start().await;
     let alice = User::signed_in(&deployment, "alice").await;
@@ -138,14 +162,14 @@ async fn a_payload_of_another_version_is_refused() {
 async fn a_body_that_is_not_json_is_refused() {
     let deployment = Deployment::start().await;
     let alice = User::signed_in(&deployment, "alice").await;
-    let records = deployment.records();
+    let before = Before::of(&deployment);
     for body in [&b"{"[..], b"null", b"[]", b"{}", br#"{"sealed":"AA","x":1}"#, b"\xff\xfe"] {
         let mut post = alice.post("/v1/ceremonies", &Plain::default());
         post.request.body = body.to_vec();
         post.request.sign(&alice.session_key);
         assert_eq!(post.send(&deployment).await.problem(), ProblemCode::MalformedRequest);
     }
-    assert_eq!(deployment.records(), records);
+    before.only_changed(REFUSED_AFTER_SIGNATURE);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! A function that keeps everything it saw, and one that never commits and releases everything.
 
+use crate::changes::Before;
 use sharekeep_local::identity_provider::Signing;
 use sharekeep_schemas::ProblemCode;
 use sharekeep_schemas::http::OpenSessionRequest;
@@ -8,7 +9,7 @@ use sharekeep_tests::ceremony::new_wallet_id;
 use sharekeep_tests::hostile::HostileFunction;
 use sharekeep_tests::message::note;
 use sharekeep_tests::user::new_session_key;
-use sharekeep_tests::{Deployment, Request, Site, User};
+use sharekeep_tests::{Deployment, Request, User};
 
 #[tokio::test]
 async fn a_captured_session_opening_opens_no_session_for_the_function() {
@@ -16,7 +17,7 @@ async fn a_captured_session_opening_opens_no_session_for_the_function() {
     // It was never served to the client: the token is still good as far as anybody knows.
     let alice = User::arrive(&deployment, "alice").await;
     let captured = alice.opening(&alice.token().sign(Signing::Rs256).unwrap());
-    let records = deployment.records();
+    let before = Before::of(&deployment);
     let mut function = HostileFunction::take_over(&deployment);
 
     // Under a key of its own, outside and inside as far as it can reach inside.
@@ -34,10 +35,10 @@ async fn a_captured_session_opening_opens_no_session_for_the_function() {
     stolen.body = serde_json::to_vec(&body).unwrap();
     stolen.sign(&attacker.session_key);
     let code = function.serve_without_commit(&stolen).await.unwrap_err();
-    assert_eq!(code, ProblemCode::SessionProofInvalid);
+    assert_eq!(code, ProblemCode::SealedInvalid);
 
     // Nothing it tried burnt the token: alice gets in with the very same request.
-    assert_eq!(deployment.records(), records);
+    before.nothing_changed();
     assert_eq!(captured.send(&deployment).await.status, 200);
 }
 

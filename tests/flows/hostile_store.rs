@@ -1,5 +1,6 @@
 //! Whoever has the database in hand edits, inserts and moves records.
 
+use crate::changes::{Before, REFUSED_AFTER_SIGNATURE, REFUSED_BY_ENCLAVE};
 use serde_json::{Value, json};
 use sharekeep_schemas::http::{Page, WalletView};
 use sharekeep_schemas::sealed::Plain;
@@ -61,11 +62,11 @@ async fn an_edited_status_column_misleads_a_listing_and_nothing_else() {
     put(&deployment, &table, &edited);
     let listed = alice.get("/v1/wallets").await.json::<Page<WalletView>>().items;
     assert_eq!(listed[0].status, WalletStatus::ActiveUnbacked);
-    let records = deployment.records();
+    let before = Before::of(&deployment);
     let early = alice.start_sign(&wallet, &note("too early"));
     let answer = early.start.send(&deployment).await;
     assert_eq!(answer.problem(), ProblemCode::WalletState);
-    assert_eq!(deployment.records(), records);
+    before.only_changed(REFUSED_BY_ENCLAVE);
 }
 
 #[tokio::test]
@@ -75,12 +76,12 @@ async fn an_edited_sealed_wallet_is_refused() {
     let wallet = alice.create_wallet().await;
     let (table, item) = only_item(&deployment, "wallets", |_| true);
     put(&deployment, &table, &flip(&item));
-    let records = deployment.records();
+    let before = Before::of(&deployment);
     let answer = alice.start_sign(&wallet, &note("no")).start.send(&deployment).await;
     assert_eq!(answer.problem(), ProblemCode::RecordRefused);
     let archive = alice.post(&format!("/v1/wallets/{}/archive", wallet.id), &Plain::default());
     assert_eq!(archive.send(&deployment).await.problem(), ProblemCode::RecordRefused);
-    assert_eq!(deployment.records(), records);
+    before.only_changed(REFUSED_BY_ENCLAVE);
     // With the old bytes back it works again: nothing was burnt by the attempt.
     put(&deployment, &table, &item);
     alice.sign(&wallet, &note("yes")).await;
@@ -97,10 +98,10 @@ async fn a_wallet_moved_to_another_user_is_refused() {
     let mut stolen = item.clone();
     stolen["pk"] = json!({ "S": opened.user.to_string() });
     put(&deployment, &table, &stolen);
-    let records = deployment.records();
+    let before = Before::of(&deployment);
     let answer = bob.start_sign(&wallet, &note("mine")).start.send(&deployment).await;
     assert_eq!(answer.problem(), ProblemCode::RecordRefused);
-    assert_eq!(deployment.records(), records);
+    before.only_changed(REFUSED_BY_ENCLAVE);
 }
 
 #[tokio::test]
@@ -117,11 +118,11 @@ async fn an_inserted_session_row_opens_nothing() {
         replace(&item, &alice.session_id().to_string(), &attacker.session_id().to_string());
     let inserted = with_public_key(inserted, &attacker);
     put(&deployment, &table, &inserted);
-    let records = deployment.records();
+    let before = Before::of(&deployment);
     let archive = attacker.post(&format!("/v1/wallets/{}/archive", wallet.id), &Plain::default());
     let code = archive.send(&deployment).await.problem();
     assert_eq!(code, ProblemCode::RecordRefused);
-    assert_eq!(deployment.records(), records);
+    before.only_changed(REFUSED_BY_ENCLAVE);
 }
 
 /// Puts the attacker's public key where the row has the session's.
@@ -163,11 +164,11 @@ async fn a_prolonged_session_row_prolongs_nothing() {
     let later = (expires.parse::<u64>().unwrap() + 1_000_000).to_string();
     put(&deployment, &table, &replace(&item, &format!("\"{expires}\""), &format!("\"{later}\"")));
     deployment.stack.clock().set_offset_s(PAST_SHORT_SESSION_S);
-    let records = deployment.records();
+    let before = Before::of(&deployment);
     let mut archive = alice.post(&format!("/v1/wallets/{}/archive", wallet.id), &Plain::default());
     archive.request.sign_at(&alice.session_key, deployment.stack.clock().unix_s());
     assert_eq!(archive.send(&deployment).await.problem(), ProblemCode::SessionExpired);
-    assert_eq!(deployment.records(), records);
+    before.only_changed(REFUSED_AFTER_SIGNATURE);
 }
 
 #[tokio::test]
@@ -177,13 +178,13 @@ async fn an_edited_tenant_document_is_refused() {
     let wallet = alice.create_wallet().await;
     let (table, item) = only_item(&deployment, "tenants", |item| item["pk"]["S"] == "development");
     put(&deployment, &table, &flip(&item));
-    let records = deployment.records();
+    let before = Before::of(&deployment);
     let bob = User::arrive(&deployment, "bob").await;
     let token = bob.token().sign(sharekeep_local::identity_provider::Signing::Rs256).unwrap();
     assert_eq!(bob.refused(&token).await, ProblemCode::TenantUnknown);
     let archive = alice.post(&format!("/v1/wallets/{}/archive", wallet.id), &Plain::default());
     assert_eq!(archive.send(&deployment).await.problem(), ProblemCode::TenantUnknown);
-    assert_eq!(deployment.records(), records);
+    before.only_changed(REFUSED_BY_ENCLAVE);
 }
 
 #[tokio::test]
@@ -200,9 +201,9 @@ async fn an_edited_data_key_is_refused_by_a_fresh_enclave() {
     deployment.stack.restart_enclave().await.unwrap();
     let mut alice = User::arrive(&deployment, "alice").await;
     alice.session_key = session_key;
-    let records = deployment.records();
+    let before = Before::of(&deployment);
     let archive = alice.post(&format!("/v1/wallets/{}/archive", wallet.id), &Plain::default());
     let code = archive.send(&deployment).await.problem();
     assert_eq!(code, ProblemCode::RecordRefused);
-    assert_eq!(deployment.records(), records);
+    before.only_changed(REFUSED_BY_ENCLAVE);
 }

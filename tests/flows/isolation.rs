@@ -8,7 +8,7 @@ use sharekeep_schemas::http::{Page, SessionView, WalletView};
 use sharekeep_schemas::sealed::Plain;
 use sharekeep_schemas::{ProblemCode, Scope, codec};
 use sharekeep_tests::message::note;
-use sharekeep_tests::{Deployment, Site, User};
+use sharekeep_tests::{Deployment, User};
 
 async fn wallets_of(user: &User<'_>) -> Page<WalletView> {
     user.get("/v1/wallets").await.json()
@@ -54,14 +54,32 @@ async fn a_session_of_another_tenant_reaches_nothing_though_the_user_is_the_same
 }
 
 #[tokio::test]
+async fn another_device_of_the_same_user_does_not_sign_with_a_wallet() {
+    let deployment = Deployment::start().await;
+    let alice = User::signed_in(&deployment, "alice").await;
+    let wallet = alice.create_wallet().await;
+    // A device that anyone with a token of alice's can register, here even with her share in hand.
+    let other = User::signed_in(&deployment, "alice").await;
+    let before = Before::of(&deployment);
+    let answer = other.start_sign(&wallet, &note("from elsewhere")).start.send(&deployment).await;
+    assert_eq!(answer.problem(), ProblemCode::WalletOnOtherDevice);
+    before.only_changed(REFUSED_BY_ENCLAVE);
+    alice.sign(&wallet, &note("from here")).await;
+}
+
+#[tokio::test]
 async fn a_session_cannot_be_opened_for_another_tenant_than_the_body_says() {
     let deployment = Deployment::start().await;
+    // Keys exist already: nothing but the refusal is new.
+    User::signed_in(&deployment, "bob").await;
     let alice = User::arrive(&deployment, "alice").await;
     let token = alice.token().sign(Signing::Rs256).unwrap();
     let post =
         alice.opening_with(&token, |payload| payload.tenant = SECOND_TENANT.parse().unwrap());
+    let before = Before::of(&deployment);
     let code = post.send(&deployment).await.problem();
     assert_eq!(code, ProblemCode::SessionProofInvalid);
+    before.only_changed(REFUSED_BY_ENCLAVE);
 }
 
 #[tokio::test]
@@ -108,10 +126,10 @@ async fn a_revoked_session_is_over_at_once() {
     let wallet = alice.create_wallet().await;
     let path = format!("/v1/sessions/{}/revoke", alice.session_id());
     let _: sharekeep_schemas::sealed::SessionRevoked = alice.ask(&path, &Plain::default()).await;
-    let records = deployment.records();
+    let before = Before::of(&deployment);
     let post = alice.post(&format!("/v1/wallets/{}/archive", wallet.id), &Plain::default());
     assert_eq!(post.send(&deployment).await.problem(), ProblemCode::SessionUnknown);
-    assert_eq!(deployment.records(), records);
+    before.nothing_changed();
 }
 
 #[tokio::test]

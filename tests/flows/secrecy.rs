@@ -32,14 +32,14 @@ fn functions_memory(processes: &Processes, needles: &Needles) {
 async fn no_share_and_no_data_key_lies_about() {
     let canary = Canary::random();
     let processes = Processes::start(Path::new(PROGRAM), &canary).await;
-    let (wallet, mine) = {
+    let (wallet, mine, device) = {
         let alice = User::signed_in(&processes, "alice").await;
         let wallet = alice.create_wallet().await;
         for text in ["one", "two", "three"] {
             alice.sign(&wallet, &note(text)).await;
         }
         let mine = device_secrets(&alice, &wallet);
-        (wallet, mine)
+        (wallet, mine, alice.into_device())
     };
     let needles = |server: Vec<Needle>| {
         let own = mine.iter().map(|(name, bytes)| Needle::new(name, bytes.clone()));
@@ -65,7 +65,7 @@ async fn no_share_and_no_data_key_lies_about() {
 
     // In a second life the same secrets are used again; the functions see none of them.
     let processes = Processes::start_in(dir, Path::new(PROGRAM), &canary).await;
-    let alice = User::signed_in(&processes, "alice").await;
+    let alice = User::signed_in_on(device, &processes, "alice").await;
     alice.sign(&wallet, &note("four")).await;
     functions_memory(&processes, &all);
 }

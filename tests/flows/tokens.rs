@@ -1,6 +1,6 @@
 //! Bad tokens open no session and leave no record.
 
-use crate::changes::{Before, REFUSED_BY_ENCLAVE};
+use crate::changes::{Before, REFUSED_AFTER_SIGNATURE, REFUSED_BY_ENCLAVE};
 use serde_json::json;
 use sharekeep_local::identity_provider::{Signing, TokenDraft};
 use sharekeep_schemas::ProblemCode;
@@ -72,7 +72,9 @@ async fn an_issuer_cannot_speak_for_another_one() {
         .claim("iss", provider.development().url())
         .sign(Signing::Rs256)
         .unwrap();
+    let before = Before::of(&deployment);
     assert_eq!(alice.refused(&token).await, ProblemCode::TokenKeyUnknown);
+    before.only_changed(REFUSED_BY_ENCLAVE);
 }
 
 #[tokio::test]
@@ -172,7 +174,10 @@ async fn without_the_issuers_keys_nobody_gets_in_and_a_retry_helps() {
     issuer.set_outage(true);
     let token = alice.token().sign(Signing::Rs256).unwrap();
     let mut post = alice.opening(&token);
+    let before = Before::of(&deployment);
     assert_eq!(post.send(&deployment).await.problem(), ProblemCode::IssuerUnavailable);
+    // Only the signature's nonce and the rates: the Idempotency-Key is free for the retry.
+    before.only_changed(REFUSED_AFTER_SIGNATURE);
     issuer.set_outage(false);
     // An exact retry: the same sealed body and Idempotency-Key under a fresh signature. The
     // enclave may wait a moment before it asks the issuer again.
@@ -196,7 +201,9 @@ async fn tokens_of_unknown_keys_do_not_make_the_enclave_hammer_the_issuer() {
     let before = issuer.jwks_requests();
     for _ in 0..8 {
         let token = alice.token().sign(Signing::ForeignKey).unwrap();
+        let store = Before::of(&deployment);
         assert_eq!(alice.refused(&token).await, ProblemCode::TokenKeyUnknown);
+        store.only_changed(REFUSED_BY_ENCLAVE);
     }
     assert!(issuer.jwks_requests() - before <= 2, "{}", issuer.jwks_requests() - before);
 }

@@ -71,6 +71,23 @@ impl<'d> User<'d> {
         user
     }
 
+    /// Comes back on a device of an earlier session, which [`into_device`](Self::into_device) kept,
+    /// and signs in with a new session key.
+    pub async fn signed_in_on(
+        (device, device_key): (DeviceId, SigningKey),
+        deployment: &'d dyn Site,
+        name: &str,
+    ) -> Self {
+        let user = Self { device, device_key, ..Self::arrive(deployment, name).await };
+        user.sign_in().await;
+        user
+    }
+
+    /// What stays of a user when the deployment goes.
+    pub fn into_device(self) -> (DeviceId, SigningKey) {
+        (self.device, self.device_key)
+    }
+
     /// Arrives and signs in for a session that is over once the clock is stepped by
     /// [`PAST_SHORT_SESSION_S`].
     pub async fn signed_in_shortly(deployment: &'d dyn Site, name: &str) -> Self {
@@ -165,7 +182,9 @@ impl<'d> User<'d> {
         key: &IdempotencyKey,
         payload: impl FnOnce(&PopValue) -> Vec<u8>,
     ) -> SealedPost {
-        let binding = RequestBinding { method: "POST", path, request_id: key.as_str() };
+        let session = self.session_key.public_key().key_id();
+        let binding =
+            RequestBinding { method: "POST", path, session, idempotency_key: key.as_str() };
         let enclave = &self.enclave.enclave_key;
         let sender = Sender::new(enclave, Suite::default(), &binding, &mut OsRng).unwrap();
         let payload = payload(sender.pop());

@@ -1,38 +1,41 @@
-//! CPU time: of this thread, of this process, and of other processes.
+//! CPU time, in nanoseconds: of this thread, of processes, and of some threads of a process.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use rustix::time::{ClockId, clock_gettime};
+use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
+use nix::unistd::Pid;
 
-fn read(clock: ClockId) -> Duration {
-    let time = clock_gettime(clock);
-    let nanos = u32::try_from(time.tv_nsec).expect("the kernel keeps nanoseconds below 10^9");
-    Duration::new(time.tv_sec.unsigned_abs(), nanos)
+fn read(clock: ClockId) -> Result<Duration> {
+    Ok(clock_gettime(clock)?.into())
 }
 
 /// CPU time of the calling thread so far.
 pub(crate) fn of_thread() -> Duration {
-    read(ClockId::ThreadCPUTime)
+    read(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("a thread has a clock")
 }
 
-/// CPU time of this process so far, all threads.
-pub(crate) fn of_this_process() -> Duration {
-    read(ClockId::ProcessCPUTime)
-}
-
-/// CPU time of another process so far, all threads, ended ones too. The kernel counts in ticks of
-/// 10 ms: measure many repetitions.
+/// CPU time of a process so far, all threads, ended ones too.
 pub(crate) fn of_process(pid: u32) -> Result<Duration> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).context("a process is gone")?;
-    // The second field is the name in parentheses, and may hold anything.
-    let after_name = stat.rsplit_once(')').context("not a stat line")?.1;
-    let fields: Vec<&str> = after_name.split_ascii_whitespace().collect();
-    let ticks = |at: usize| fields.get(at).and_then(|f| f.parse::<u64>().ok());
-    // proc(5): utime is field 14 and stime field 15; the first here is field 3.
-    let spent = ticks(11).zip(ticks(12)).map(|(user, system)| user + system);
-    let spent = spent.context("not a stat line")?;
-    Ok(Duration::from_millis(spent * 1000 / rustix::param::clock_ticks_per_second()))
+    let pid = Pid::from_raw(pid.try_into()?);
+    read(clock_getcpuclockid(pid).context("a process is gone")?)
+}
+
+/// CPU time so far of those threads of a process that run now and whose name starts so.
+pub(crate) fn of_threads_named(pid: u32, prefix: &str) -> Result<Duration> {
+    let mut nanoseconds = 0;
+    for thread in std::fs::read_dir(format!("/proc/{pid}/task")).context("a process is gone")? {
+        let thread = thread?.path();
+        // A thread may end meanwhile.
+        let Ok(name) = std::fs::read_to_string(thread.join("comm")) else { continue };
+        if name.starts_with(prefix) {
+            // Time on the CPU, time waiting for one, and how often it ran.
+            let times = std::fs::read_to_string(thread.join("schedstat"))?;
+            let on_cpu = times.split_ascii_whitespace().next().and_then(|t| t.parse::<u64>().ok());
+            nanoseconds += on_cpu.context("the kernel keeps no times of threads")?;
+        }
+    }
+    Ok(Duration::from_nanos(nanoseconds))
 }
 
 /// The most memory a process has held so far, in KiB.
@@ -49,14 +52,26 @@ mod tests {
 
     #[test]
     fn work_shows_up_in_every_clock() {
-        let (thread, process) = (of_thread(), of_this_process());
-        let mut sum = 0_u64;
-        while of_thread() - thread < Duration::from_millis(60) {
-            sum = sum.wrapping_add(std::hint::black_box(sum) ^ 1);
-        }
-        // The two clocks are not read at the same moment.
-        assert!(of_this_process() - process >= Duration::from_millis(50));
-        assert!(of_process(std::process::id()).unwrap() >= Duration::from_millis(40));
-        assert!(peak_memory_kib(std::process::id()).unwrap() > 100);
+        let worker = std::thread::Builder::new().name("worker-1".to_owned());
+        let (done, wait) = std::sync::mpsc::channel::<()>();
+        let (say, hear) = std::sync::mpsc::channel();
+        let pid = std::process::id();
+        let before = of_process(pid).unwrap();
+        let worker = worker.spawn(move || {
+            let mut sum = 0_u64;
+            while of_thread() < Duration::from_millis(60) {
+                sum = sum.wrapping_add(std::hint::black_box(sum) ^ 1);
+            }
+            say.send(()).unwrap();
+            let _ = wait.recv();
+        });
+        hear.recv().unwrap();
+        assert!(of_process(pid).unwrap() - before >= Duration::from_millis(60));
+        // The kernel brings this one up to date when the thread leaves the CPU.
+        assert!(of_threads_named(pid, "worker-").unwrap() >= Duration::from_millis(50));
+        assert_eq!(of_threads_named(pid, "no such name").unwrap(), Duration::ZERO);
+        drop(done);
+        worker.unwrap().join().unwrap();
+        assert!(peak_memory_kib(pid).unwrap() > 100);
     }
 }

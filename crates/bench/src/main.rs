@@ -32,12 +32,16 @@ struct Arguments {
 }
 
 const BARE: &str = "
-The protocols alone, both parties in one process. CPU and wall-clock times in ms, mean per ceremony.
+The protocols alone, both parties in one process; the server is in the enclave's column. CPU and
+wall-clock times in ms, mean per ceremony.
 ";
 const THROUGH_STACK: &str = "
-Through the whole local stack. The server is the enclave and the functions; what stands in for
-DynamoDB and KMS is not counted. `/ bare` is CPU of both sides over the bare protocol's, `over/trip`
-the CPU beyond it per round trip. The target is 1.1 for the first or 3 ms for the second.
+Through the whole local stack, each part in a process of its own. What counts is the client, the
+enclave and the functions (their calls of the store included). What does not: the enclave's search
+for the primes of later preparations, which runs while nothing else does; and what stands in for
+AWS, the supervisor's process with the embedded DynamoDB and KMS. `/ bare` is the CPU that counts
+over the bare protocol's, `over/trip` the CPU beyond it per round trip. The target is 1.1 for the
+first or 3 ms for the second.
 ";
 
 const CASES: [(Scheme, Protocol); 4] = [

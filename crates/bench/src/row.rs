@@ -13,7 +13,14 @@ const MOST_RATIO: f64 = 1.1;
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Cost {
     pub(crate) client_cpu: Duration,
+    /// The server's side of the protocol; through the stack, the enclave and the functions.
     pub(crate) server_cpu: Duration,
+    /// The part of it that the functions have; all of the rest is the enclave's.
+    pub(crate) functions_cpu: Duration,
+    /// What the enclave spent meanwhile on primes for later preparations. In no other number.
+    pub(crate) prime_search_cpu: Duration,
+    /// What stands in for AWS: the embedded DynamoDB and KMS. In no other number.
+    pub(crate) stand_ins_cpu: Duration,
     pub(crate) wall: Duration,
     pub(crate) round_trips: u64,
     pub(crate) bytes: u64,
@@ -27,6 +34,9 @@ impl Cost {
         Self {
             client_cpu: sum(|c| c.client_cpu),
             server_cpu: sum(|c| c.server_cpu),
+            functions_cpu: sum(|c| c.functions_cpu),
+            prime_search_cpu: sum(|c| c.prime_search_cpu),
+            stand_ins_cpu: sum(|c| c.stand_ins_cpu),
             wall: sum(|c| c.wall),
             round_trips: runs.iter().map(|c| c.round_trips).sum::<u64>() / u64::from(count),
             bytes: runs.iter().map(|c| c.bytes).sum::<u64>() / u64::from(count),
@@ -45,6 +55,14 @@ pub(crate) struct Row {
     name: String,
     client_cpu_ms: f64,
     server_cpu_ms: f64,
+    /// The functions' part of the server's.
+    functions_cpu_ms: f64,
+    /// The enclave's part of the server's.
+    enclave_cpu_ms: f64,
+    /// The enclave's search for later preparations' primes meanwhile; not in the server's.
+    prime_search_cpu_ms: f64,
+    /// The embedded DynamoDB and KMS; not in the server's.
+    stand_ins_cpu_ms: f64,
     wall_ms: f64,
     round_trips: u64,
     bytes: u64,
@@ -70,6 +88,10 @@ impl Row {
             name,
             client_cpu_ms: ms(cost.client_cpu),
             server_cpu_ms: ms(cost.server_cpu),
+            functions_cpu_ms: ms(cost.functions_cpu),
+            enclave_cpu_ms: ms(cost.server_cpu.saturating_sub(cost.functions_cpu)),
+            prime_search_cpu_ms: ms(cost.prime_search_cpu),
+            stand_ins_cpu_ms: ms(cost.stand_ins_cpu),
             wall_ms: ms(cost.wall),
             round_trips: cost.round_trips,
             bytes: cost.bytes,
@@ -83,10 +105,13 @@ impl Row {
     /// The heading of [`Row::line`].
     pub(crate) fn heading() -> String {
         format!(
-            "{:<42} {:>11} {:>11} {:>10} {:>6} {:>9} {:>8} {:>11}  {}",
+            "{:<31} {:>8} {:>8} {:>9} {:>8} {:>9} {:>8} {:>5} {:>8} {:>7} {:>9}  {}",
             "scheme/protocol/operation",
-            "client CPU",
-            "server CPU",
+            "client",
+            "enclave",
+            "functions",
+            "primes",
+            "stand-ins",
             "wall",
             "trips",
             "bytes",
@@ -108,10 +133,13 @@ impl Row {
     pub(crate) fn line(&self) -> String {
         let or_dash = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| format!("{v:.2}"));
         format!(
-            "{:<42} {:>11.2} {:>11.2} {:>10.2} {:>6} {:>9} {:>8} {:>11}  {}",
+            "{:<31} {:>8.2} {:>8.2} {:>9.2} {:>8.2} {:>9.2} {:>8.2} {:>5} {:>8} {:>7} {:>9}  {}",
             self.name,
             self.client_cpu_ms,
-            self.server_cpu_ms,
+            self.enclave_cpu_ms,
+            self.functions_cpu_ms,
+            self.prime_search_cpu_ms,
+            self.stand_ins_cpu_ms,
             self.wall_ms,
             self.round_trips,
             self.bytes,

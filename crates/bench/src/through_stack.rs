@@ -16,7 +16,8 @@ use tokio::runtime::Runtime;
 use crate::cpu;
 use crate::row::Cost;
 
-/// How long a stack is left alone before measuring, so that its search for primes is not counted.
+/// How long a stack is left alone before measuring: a preparation finds primes ready, and what is
+/// measured does not share the caches with the search for them.
 const PATIENCE_WITH_PRIMES: Duration = Duration::from_secs(180);
 
 /// A running stack with a signed-in user.
@@ -28,11 +29,17 @@ pub(crate) struct Bench {
     session: Session,
 }
 
-/// CPU of the processes that a deployment pays for, and of what stands in for AWS.
+/// What the enclave's threads that search for primes are called, before their number.
+const PRIME_THREADS: &str = "primes-";
+
+/// CPU so far, by who spent it.
 #[derive(Clone, Copy)]
 struct Clocks {
     client: Duration,
-    server: Duration,
+    functions: Duration,
+    enclave: Duration,
+    prime_search: Duration,
+    stand_ins: Duration,
 }
 
 impl Bench {
@@ -53,7 +60,7 @@ impl Bench {
         Ok(Self { stack, runtime, client, home, session })
     }
 
-    /// Waits until the enclave searches for primes no more: its search would be counted.
+    /// Waits until the enclave searches for primes no more.
     pub(crate) fn settle(&self) -> Result<()> {
         let enclave = self.stack.process("enclave")?;
         let began = Instant::now();
@@ -68,13 +75,18 @@ impl Bench {
     }
 
     fn clocks(&self) -> Result<Clocks> {
-        let server = cpu::of_process(self.stack.process("enclave")?)?
-            + cpu::of_process(self.stack.process("functions")?)?;
-        Ok(Clocks { client: cpu::of_this_process(), server })
+        let enclave = self.stack.process("enclave")?;
+        let prime_search = cpu::of_threads_named(enclave, PRIME_THREADS)?;
+        Ok(Clocks {
+            client: cpu::of_process(std::process::id())?,
+            functions: cpu::of_process(self.stack.process("functions")?)?,
+            enclave: cpu::of_process(enclave)?.saturating_sub(prime_search),
+            prime_search,
+            stand_ins: cpu::of_process(self.stack.process("supervisor")?)?,
+        })
     }
 
-    /// Mean cost of repeating something. The kernel counts other processes' time in ticks of
-    /// 10 ms, so only the sum over many repetitions means something.
+    /// Mean cost of repeating something.
     fn measure(
         &self,
         times: u32,
@@ -90,9 +102,13 @@ impl Bench {
         let bytes = carried.bytes_sent + carried.bytes_received
             - traffic.bytes_sent
             - traffic.bytes_received;
+        let spent = |of: fn(&Clocks) -> Duration| of(&after).saturating_sub(of(&clocks)) / times;
         Ok(Cost {
-            client_cpu: (after.client - clocks.client) / times,
-            server_cpu: (after.server - clocks.server) / times,
+            client_cpu: spent(|c| c.client),
+            server_cpu: spent(|c| c.functions + c.enclave),
+            functions_cpu: spent(|c| c.functions),
+            prime_search_cpu: spent(|c| c.prime_search),
+            stand_ins_cpu: spent(|c| c.stand_ins),
             wall: wall / times,
             round_trips: (carried.requests - traffic.requests) / u64::from(times),
             bytes: bytes / u64::from(times),

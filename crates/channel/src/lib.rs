@@ -19,10 +19,14 @@
 //!
 //! ```
 //! use sharekeep_channel::encapsulation::{EnclaveKeyPair, RequestBinding, Sender, Suite};
+//! use sharekeep_channel::signature::{SessionAlgorithm, SessionSigningKey};
 //! # use rand_core::OsRng;
 //! # fn main() -> sharekeep_channel::Result<()> {
 //! let enclave = EnclaveKeyPair::generate(&mut OsRng);
-//! let binding = RequestBinding { method: "POST", path: "/v1/wallets", request_id: "0f3a" };
+//! let session = SessionSigningKey::generate(SessionAlgorithm::Ed25519, &mut OsRng);
+//! let session = session.public_key().key_id();
+//! let (method, path, idempotency_key) = ("POST", "/v1/wallets", "0f3a");
+//! let binding = RequestBinding { method, path, session, idempotency_key };
 //!
 //! let sender = Sender::new(enclave.public_key(), Suite::default(), &binding, &mut OsRng)?;
 //! let (sealed, opener) = sender.seal(b"make me a wallet")?;

@@ -9,9 +9,14 @@ use sharekeep_channel::encapsulation::{
     EnclaveKeyPair, EnclavePublicKey, MAX_PLAINTEXT_BYTES, MAX_SEALED_BYTES, RequestBinding,
     ResponseOpener, Sender, Suite, peek_key_id,
 };
+use sharekeep_channel::signature::KeyId;
 
-const BINDING: RequestBinding<'static> =
-    RequestBinding { method: "POST", path: "/v1/wallets", request_id: "r1" };
+const BINDING: RequestBinding<'static> = RequestBinding {
+    method: "POST",
+    path: "/v1/wallets",
+    session: KeyId::from_bytes([1; 32]),
+    idempotency_key: "r1",
+};
 const SUITES: [Suite; 2] = [Suite::ChaCha20Poly1305, Suite::Aes256Gcm];
 
 fn seal(key: &EnclavePublicKey, suite: Suite, plaintext: &[u8]) -> (Vec<u8>, ResponseOpener) {
@@ -42,8 +47,9 @@ fn a_request_posted_elsewhere_does_not_open() {
     let elsewhere = [
         RequestBinding { method: "PUT", ..BINDING },
         RequestBinding { path: "/v1/wallets/w2", ..BINDING },
-        RequestBinding { request_id: "r2", ..BINDING },
-        RequestBinding { path: "/v1/wallet", request_id: "sr1", ..BINDING },
+        RequestBinding { idempotency_key: "r2", ..BINDING },
+        RequestBinding { path: "/v1/wallet", idempotency_key: "sr1", ..BINDING },
+        RequestBinding { session: KeyId::from_bytes([2; 32]), ..BINDING },
     ];
     for binding in elsewhere {
         assert!(matches!(enclave.open(&binding, &sealed), Err(Error::Opening)));
@@ -146,9 +152,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn every_payload_comes_through(plaintext: Vec<u8>, method: String, path: String, id: String) {
+    fn every_payload_comes_through(
+        plaintext: Vec<u8>, method: String, path: String, session: [u8; 32], id: String,
+    ) {
         let enclave = EnclaveKeyPair::generate(&mut OsRng);
-        let binding = RequestBinding { method: &method, path: &path, request_id: &id };
+        let session = KeyId::from_bytes(session);
+        let binding =
+            RequestBinding { method: &method, path: &path, session, idempotency_key: &id };
         for suite in SUITES {
             let sender = Sender::new(enclave.public_key(), suite, &binding, &mut OsRng).unwrap();
             let (sealed, _) = sender.seal(&plaintext).unwrap();

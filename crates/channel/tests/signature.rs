@@ -187,11 +187,16 @@ fn unknown_fields_beside_the_headers_are_refused() {
 #[test]
 fn a_proof_of_possession_is_worthless_in_another_request() {
     let enclave = EnclaveKeyPair::generate(&mut OsRng);
-    let binding = RequestBinding { method: "POST", path: "/v1/sessions", request_id: "r1" };
-    let sender =
-        || Sender::new(enclave.public_key(), Suite::default(), &binding, &mut OsRng).unwrap();
     for algorithm in ALGORITHMS {
         let key = key(algorithm);
+        let binding = RequestBinding {
+            method: "POST",
+            path: "/v1/sessions",
+            session: key.public_key().key_id(),
+            idempotency_key: "r1",
+        };
+        let sender =
+            || Sender::new(enclave.public_key(), Suite::default(), &binding, &mut OsRng).unwrap();
         let (mine, thiefs) = (sender(), sender());
         let proof = key.prove_possession(mine.pop());
         key.public_key().verify_possession(mine.pop(), &proof).unwrap();

@@ -1,12 +1,14 @@
 use super::Request;
+use super::authenticate::Caller;
 use super::stop::Stop;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use sharekeep_channel::Error;
 use sharekeep_channel::encapsulation::{Opened, PopValue, RequestBinding, ResponseSealer};
+use sharekeep_channel::signature::KeyId;
 use sharekeep_schemas::http::{Base64Url, SealedAnswer, SealedRequest};
-use sharekeep_schemas::{EnclaveKeyId, ProblemCode, codec, limits, sealed};
+use sharekeep_schemas::{EnclaveKeyId, ProblemCode, SessionKeyId, codec, limits, sealed};
 use zeroize::Zeroizing;
 
 /// An opened encapsulation.
@@ -20,18 +22,21 @@ pub(super) struct Envelope {
 
 impl Request<'_> {
     /// Opens the body of a POST that is not the opening of a session.
-    pub(super) fn open_body(&self) -> Result<Envelope, Stop> {
+    pub(super) fn open_body(&self, caller: &Caller) -> Result<Envelope, Stop> {
         let body: SealedRequest = self.json()?;
-        self.open_sealed(body.enclave_key, &body.sealed.0)
+        self.open_sealed(caller.id, body.enclave_key, &body.sealed.0)
     }
 
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Stop> {
         serde_json::from_slice(&self.http.body).map_err(|_| ProblemCode::MalformedRequest.into())
     }
 
-    /// Opens an encapsulation that must be bound to this very method, path and idempotency key.
+    /// Opens an encapsulation that must be bound to this very method, path and idempotency key, and
+    /// to the session whose key signed the request: a function that holds a user's sealed body and a
+    /// session of its own must not have the one opened in the name of the other.
     pub(super) fn open_sealed(
         &self,
+        session: SessionKeyId,
         enclave_key: EnclaveKeyId,
         sealed: &[u8],
     ) -> Result<Envelope, Stop> {
@@ -45,7 +50,8 @@ impl Request<'_> {
         let binding = RequestBinding {
             method: &self.http.method,
             path: &self.http.path,
-            request_id: key.as_str(),
+            session: KeyId::from_bytes(*session.as_bytes()),
+            idempotency_key: key.as_str(),
         };
         let opened = self.core.key_pair.open(&binding, sealed).map_err(|error| match error {
             Error::WrongKey => ProblemCode::EnclaveKeyUnknown,

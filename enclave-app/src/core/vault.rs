@@ -110,18 +110,6 @@ impl Request<'_> {
         open_record(&data_key, &location, sealed).map_err(|_| unfit())
     }
 
-    /// Seals a record with the tenant's newest key.
-    pub(super) fn seal(
-        &self,
-        vault: &Vault,
-        user: &[u8],
-        key: &RecordKey,
-        version: RecordVersion,
-        plaintext: &[u8],
-    ) -> Result<Vec<u8>, Stop> {
-        self.core.seal(vault, user, key, version, plaintext)
-    }
-
     /// The deployment's keys; they are made where there are none, and believed once they were read
     /// back. The first ones that open count for this life.
     pub(super) fn deployment_keys(&self) -> Result<Arc<DeploymentKeys>, Stop> {
@@ -139,7 +127,7 @@ impl Request<'_> {
         }
         let keys = DeploymentKeys::generate(&mut self.core.rng());
         let version = RecordVersion { epoch: 0, record_version: 1 };
-        let bytes = self.seal(&vault, &[], &key, version, &keys.encode())?;
+        let bytes = self.core.seal(&vault, &[], &key, version, &keys.encode())?;
         Err(Stop::Provision {
             writes: vec![Write {
                 key: key.clone(),
@@ -168,6 +156,7 @@ impl Request<'_> {
 }
 
 impl super::Core {
+    /// Seals a record with the tenant's newest key.
     pub(super) fn seal(
         &self,
         vault: &Vault,

@@ -29,10 +29,10 @@ pub(crate) async fn get(Use(state): Use<State>, request: Request) -> Result<Resp
     }
     // Each one costs the enclave a signature.
     if let Some(address) = incoming.address {
-        Bucket::of_address(address, &state).take(&state, &incoming.rate).await?;
+        Bucket::take_of_address(address, &state, &incoming.rate).await?;
     }
     let enclave = state.enclaves.any().await?;
-    let records = Records::loaded(&state, deployment_keys().to_vec()).await?;
+    let records = Records::beginning(&state, deployment_keys().to_vec(), None).await?;
     let http = incoming.for_enclave(None, None);
     match ask(&state, &enclave, http, incoming.traceparent.as_ref(), records).await? {
         Settled::Done { body, writes } => {

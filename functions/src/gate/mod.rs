@@ -17,7 +17,6 @@ pub use address::ClientAddress;
 pub(crate) use idempotency::{Begun, Claim, Outcome};
 pub(crate) use incoming::Incoming;
 pub(crate) use precondition::EntityTag;
-pub(crate) use rate::{Bucket, RateSlot};
+pub(crate) use rate::{Bucket, BusyBuckets, RateSlot};
 pub(crate) use sealed_post::{ConditionalPost, OpenSessionPost, Sealed, SealedPost};
 pub(crate) use signed_get::SignedGet;
-pub(crate) use tenant::TenantCache;

@@ -5,10 +5,14 @@ use crate::store::{Store, fault_of, number, number_of, text};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use sharekeep_schemas::{ProblemCode, TenantId, UserId};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How often two requests that fill an empty bucket at once try again.
-const ATTEMPTS: u32 = 4;
+/// How often a token is tried to be taken, of a bucket as full or as one in use, before two that
+/// race for one give up.
+const ATTEMPTS: u32 = 8;
+/// Most buckets whose use is remembered.
+const MAX_BUSY: usize = 4_096;
 const MINUTE_MS: u64 = 60_000;
 
 /// A token bucket in the store, as the generic cell rate algorithm keeps it: one number, the time
@@ -41,6 +45,26 @@ impl RateSlot {
     }
 }
 
+/// Until when buckets that were used here are surely in use, in milliseconds since 1970. Only a
+/// guess at which of two updates will do: the store decides.
+#[derive(Default)]
+pub(crate) struct BusyBuckets(Mutex<HashMap<String, u64>>);
+
+impl BusyBuckets {
+    fn contain(&self, key: &str, now: u64) -> bool {
+        let busy = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        busy.get(key).is_some_and(|full_at| *full_at > now)
+    }
+
+    fn note(&self, key: &str, full_at: u64) {
+        let mut busy = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if busy.len() >= MAX_BUSY {
+            busy.clear();
+        }
+        busy.insert(key.to_owned(), full_at);
+    }
+}
+
 /// What a bucket that was in use said, with the time at which it is full again.
 enum Advance {
     Taken(u64),
@@ -65,13 +89,22 @@ impl Bucket {
         Self::new(format!("rate#recoveries#{user}"), state.config.recoveries_per_minute_per_user)
     }
 
-    /// Unsigned requests from one place.
-    pub(crate) fn of_address(address: ClientAddress, state: &State) -> Self {
-        let key = format!("rate#address#{}", address.network());
-        Self::new(key, state.config.unsigned_per_minute_per_address)
+    /// Takes a token for an unsigned request from each network that it comes from, the narrowest
+    /// first: who has used up his own takes nothing from his neighbours.
+    pub(crate) async fn take_of_address(
+        address: ClientAddress,
+        state: &State,
+        slot: &RateSlot,
+    ) -> Result<()> {
+        for (network, times) in address.networks() {
+            let per_minute = state.config.unsigned_per_minute_per_address.saturating_mul(times);
+            Self::new(format!("rate#address#{network}"), per_minute).take(state, slot).await?;
+        }
+        Ok(())
     }
 
-    /// Openings of sessions of one tenant.
+    /// Openings of sessions of one tenant. Only those that the enclave has accepted take a token:
+    /// strangers without a valid one of the identity provider's cannot lock the tenant's users out.
     pub(crate) fn of_openings(tenant: &TenantId, state: &State) -> Self {
         let key = format!("rate#openings#{tenant}");
         Self::new(key, state.config.openings_per_minute_per_tenant)
@@ -84,25 +117,43 @@ impl Bucket {
 
     /// Takes one token, or refuses with the time until there is one.
     pub(crate) async fn take(&self, state: &State, slot: &RateSlot) -> Result<()> {
+        // People pause longer between requests than a token takes: then the bucket is full.
+        let mut in_use = state.busy_buckets.contain(&self.key, state.clock.now_unix_ms());
         for _ in 0..ATTEMPTS {
             let now = state.clock.now_unix_ms();
-            // A full bucket first: people pause longer between requests than a token takes.
-            let full_at = match self.start(state, now).await? {
-                Some(full_at) => full_at,
-                None => match self.advance(state, now).await? {
-                    Advance::Taken(full_at) => full_at,
+            let taken = if in_use {
+                match self.advance(state, now).await? {
+                    Advance::Taken(full_at) => Some(full_at),
                     Advance::Empty(full_at) => {
                         slot.set(self.state(now, full_at));
                         return Err(self.refusal(now, full_at));
                     }
-                    // It filled up, or was removed, between the two.
-                    Advance::Full => continue,
-                },
+                    Advance::Full => None,
+                }
+            } else {
+                self.start(state, now).await?
             };
-            slot.set(self.state(now, full_at));
-            return Ok(());
+            if let Some(full_at) = taken {
+                state.busy_buckets.note(&self.key, full_at);
+                slot.set(self.state(now, full_at));
+                return Ok(());
+            }
+            // It is the other; or became that, or was removed, between two attempts.
+            in_use = !in_use;
         }
         Err(Error::Conflict)
+    }
+
+    /// Refuses as [`take`](Self::take) would, and takes nothing.
+    pub(crate) async fn require(&self, state: &State, slot: &RateSlot) -> Result<()> {
+        let now = state.clock.now_unix_ms();
+        let get = state.store.client().get_item();
+        let get = get.table_name(state.store.table(Store::LIMITS_TABLE)).consistent_read(true);
+        let get = get.key("pk", text(self.key.as_str())).key("sk", text("bucket"));
+        let found = get.send().await.map_err(|error| fault_of(&error))?;
+        let full_at = found.item().and_then(|item| number_of(item, "full_at_ms")).unwrap_or(now);
+        slot.set(self.state(now, full_at));
+        if full_at > self.latest(now) { Err(self.refusal(now, full_at)) } else { Ok(()) }
     }
 
     /// How long one token takes to come back, in milliseconds.

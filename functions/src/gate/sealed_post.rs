@@ -6,7 +6,7 @@ use axum::extract::{FromRequest, Request};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use sharekeep_channel::signature::SignatureHeaders;
-use sharekeep_schemas::enclave::HttpRequest;
+use sharekeep_schemas::enclave::{HttpRequest, StoredRecord};
 use sharekeep_schemas::http::{Base64Url, OpenSessionRequest, SealedRequest};
 use sharekeep_schemas::limits::MAX_SEALED_BYTES;
 use sharekeep_schemas::{
@@ -20,6 +20,8 @@ pub(crate) struct Sealed {
     pub(crate) tenant: TenantId,
     /// None while the session is being opened: only the enclave can say who that will be.
     pub(crate) user: Option<UserId>,
+    /// The session's record; none while there is no session.
+    pub(crate) session_record: Option<StoredRecord>,
     pub(crate) enclave_key: EnclaveKeyId,
     pub(crate) idempotency_key: IdempotencyKey,
     /// Tells an exact retry from another request under the same key.
@@ -87,7 +89,7 @@ impl FromRequest<State> for OpenSessionPost {
             &incoming,
             &headers,
             idempotency_key,
-            Caller { session, tenant: body.tenant, user: None },
+            Caller { session, tenant: body.tenant, user: None, record: None },
             body.enclave_key,
             &body.sealed,
         )))
@@ -96,7 +98,7 @@ impl FromRequest<State> for OpenSessionPost {
 
 async fn of_session(state: &State, incoming: &Incoming) -> Result<Sealed> {
     let headers = incoming.signature_headers()?;
-    let session = signature::of_session(state, incoming, &headers).await?;
+    let (session, record) = signature::of_session(state, incoming, &headers).await?;
     let idempotency_key = incoming.idempotency_key()?;
     let body: SealedRequest = body(incoming)?;
     check_size(&body.sealed)?;
@@ -104,7 +106,12 @@ async fn of_session(state: &State, incoming: &Incoming) -> Result<Sealed> {
         incoming,
         &headers,
         idempotency_key,
-        Caller { session: session.session, tenant: session.tenant, user: Some(session.user) },
+        Caller {
+            session: session.session,
+            tenant: session.tenant,
+            user: Some(session.user),
+            record: Some(record),
+        },
         body.enclave_key,
         &body.sealed,
     ))
@@ -114,6 +121,7 @@ struct Caller {
     session: SessionKeyId,
     tenant: TenantId,
     user: Option<UserId>,
+    record: Option<StoredRecord>,
 }
 
 fn sealed(
@@ -128,6 +136,7 @@ fn sealed(
         session: caller.session,
         tenant: caller.tenant,
         user: caller.user,
+        session_record: caller.record,
         enclave_key,
         fingerprint: fingerprint(incoming.method.as_str(), &incoming.path, &sealed.0),
         http: incoming.for_enclave(Some(headers), Some(idempotency_key.clone())),

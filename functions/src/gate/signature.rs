@@ -1,4 +1,4 @@
-use super::{Incoming, nonce, rate};
+use super::{Incoming, nonce, rate, tenant};
 use crate::error::{Error, Result};
 use crate::state::State;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as B64};
@@ -6,9 +6,11 @@ use sharekeep_channel::Error as ChannelError;
 use sharekeep_channel::signature::{
     Freshness, SessionPublicKey, SignatureHeaders, Verified, peek_key_id, verify,
 };
-use sharekeep_schemas::enclave::{RecordKey, Row, SessionRow};
+use sharekeep_schemas::enclave::{Row, SessionRow, StoredRecord};
 use sharekeep_schemas::limits::{MAX_CLOCK_SKEW_S, MAX_SIGNATURE_AGE_S};
-use sharekeep_schemas::{ProblemCode, SessionKeyAlgorithm, SessionKeyId, SessionPublicKey as Key};
+use sharekeep_schemas::{
+    ProblemCode, SessionKeyAlgorithm, SessionKeyId, SessionPublicKey as Key, TenantId,
+};
 use std::time::Duration;
 
 /// What the parts of a signature's refusal are called outside.
@@ -23,21 +25,22 @@ pub(super) fn refusal(error: &ChannelError) -> Error {
 }
 
 /// Checks a request against the session its signature names: known, not over, signed by its key,
-/// fresh, for a host of the tenant's, not a repeat, within the user's rate.
+/// fresh, for a host of the tenant's, not a repeat, within the user's rate. Returns the session with
+/// its record, which the enclave will want.
 pub(super) async fn of_session(
     state: &State,
     incoming: &Incoming,
     headers: &SignatureHeaders,
-) -> Result<SessionRow> {
+) -> Result<(SessionRow, StoredRecord)> {
     let id = peek_key_id(headers).map_err(|error| refusal(&error))?;
     let id = SessionKeyId::new(*id.as_bytes());
-    let session = session(state, id).await?;
+    let (session, record) = session(state, id).await?;
     let verified = verified(state, &session.public_key, incoming, headers)?;
-    let terms = state.tenants.terms_for(state, &session.tenant, &incoming.authority).await?;
+    let terms = tenant::terms_for(state, &session.tenant, &incoming.authority).await?;
     nonce::use_up(state, &id, &verified).await?;
     let bucket = rate::Bucket::of_user(&session.user, terms.requests_per_minute);
     bucket.take(state, &incoming.rate).await?;
-    Ok(session)
+    Ok((session, record))
 }
 
 /// Checks a request that opens a session, signed by the key in its body. Nothing is known of the
@@ -47,28 +50,27 @@ pub(super) async fn of_new_session(
     incoming: &Incoming,
     headers: &SignatureHeaders,
     key: &Key,
-    tenant: &sharekeep_schemas::TenantId,
+    tenant: &TenantId,
 ) -> Result<SessionKeyId> {
     let verified = verified(state, key, incoming, headers)?;
     if let Some(address) = incoming.address {
-        rate::Bucket::of_address(address, state).take(state, &incoming.rate).await?;
+        rate::Bucket::take_of_address(address, state, &incoming.rate).await?;
     }
-    state.tenants.terms_for(state, tenant, &incoming.authority).await?;
-    rate::Bucket::of_openings(tenant, state).take(state, &incoming.rate).await?;
+    tenant::terms_for(state, tenant, &incoming.authority).await?;
+    rate::Bucket::of_openings(tenant, state).require(state, &incoming.rate).await?;
     let id = SessionKeyId::new(*verified.key_id.as_bytes());
     nonce::use_up(state, &id, &verified).await?;
     Ok(id)
 }
 
-async fn session(state: &State, id: SessionKeyId) -> Result<SessionRow> {
+async fn session(state: &State, id: SessionKeyId) -> Result<(SessionRow, StoredRecord)> {
     let now = state.clock.now_unix_s();
-    let found = state.store.row(&RecordKey::Session(id)).await?;
-    match found.map(|found| found.row) {
+    match state.store.session(id).await? {
         // Also after TTL's time: the caller is told the same until the row is really gone.
-        Some(Row::Session(session)) if session.expires_at_unix_s <= now => {
+        Some((Row::Session(session), _)) if session.expires_at_unix_s <= now => {
             Err(Error::refused(ProblemCode::SessionExpired))
         }
-        Some(Row::Session(session)) => Ok(session),
+        Some((Row::Session(session), record)) => Ok((session, record)),
         Some(_) => Err(Error::StoreBroken("a session without its row".into())),
         None => Err(Error::refused(ProblemCode::SessionUnknown)),
     }

@@ -17,7 +17,7 @@ impl FromRequest<State> for SignedGet {
     async fn from_request(request: Request, state: &State) -> Result<Self> {
         let incoming = Incoming::read(request).await?;
         let headers = incoming.signature_headers()?;
-        let session = signature::of_session(state, &incoming, &headers).await?;
+        let (session, _) = signature::of_session(state, &incoming, &headers).await?;
         if !session.scopes.contains(&Scope::Read) {
             return Err(Error::refused(ProblemCode::ScopeInsufficient));
         }

@@ -1,6 +1,6 @@
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::exchange::{deployment_keys, forward};
-use crate::gate::OpenSessionPost;
+use crate::gate::{Bucket, OpenSessionPost, RateSlot};
 use crate::openapi::{PostHeaders, Problems};
 use crate::state::State;
 use axum::extract::State as Use;
@@ -29,5 +29,13 @@ pub(crate) async fn open(
     // The new session's id must not be taken.
     let mut guesses = vec![RecordQuery::One(RecordKey::Session(post.session))];
     guesses.extend(deployment_keys());
-    forward(state, post, guesses).await
+    let bucket = Bucket::of_openings(&post.tenant, &state);
+    // Runs on when the caller hangs up, or nobody who does would be counted.
+    let answered = tokio::spawn(async move {
+        let answer = forward(state.clone(), post, guesses).await?;
+        // It is committed, so it is answered: an empty bucket refuses the next one.
+        let _ = bucket.take(&state, &RateSlot::default()).await;
+        Ok(answer)
+    });
+    answered.await.map_err(|_| Error::Internal("a request's task died"))?
 }

@@ -95,14 +95,22 @@ impl Store {
             .transpose()
     }
 
-    /// A single record's bytes, unless it is over.
-    pub(crate) async fn record(
-        &self,
-        key: RecordKey,
-        now_unix_s: u64,
-    ) -> Result<Option<StoredRecord>> {
-        let mut loaded = self.records(vec![key], now_unix_s).await?;
-        Ok(loaded.pop().and_then(|mut loaded| loaded.found.pop()))
+    /// A session's routing copy and record, also of one that is over.
+    pub(crate) async fn session(&self, id: SessionKeyId) -> Result<Option<(Row, StoredRecord)>> {
+        let key = RecordKey::Session(id);
+        let answer = self
+            .client
+            .get_item()
+            .table_name(self.table(key.table()))
+            .set_key(Some(primary_key(&key)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| fault_of(&error))?;
+        answer
+            .item
+            .map(|item| Ok((row_of(&item)?, StoredRecord { key, bytes: sealed_of(&item)? })))
+            .transpose()
     }
 
     async fn records(&self, keys: Vec<RecordKey>, now_unix_s: u64) -> Result<Vec<LoadedRecord>> {

@@ -81,6 +81,25 @@ async fn what_the_enclave_needs_is_loaded() {
 }
 
 #[tokio::test]
+async fn a_refusal_that_an_old_copy_may_have_caused_is_not_believed() {
+    let (world, signer) = ready().await;
+    world.enclave.says(done("{}", vec![]));
+    world.post(&signer, "/v1/ceremonies", b"sealed", &world.key()).await;
+    world.put_tenant(700).await;
+    let key = world.key();
+    // The old copy is still handed over; only when it was renewed does a refusal count.
+    for code in [ProblemCode::Conflict, ProblemCode::TenantUnknown, ProblemCode::TenantUnknown] {
+        world.enclave.says(refused(ProblemCode::TenantUnknown, vec![]));
+        world.post(&signer, "/v1/ceremonies", b"sealed", &key).await.is_problem(code);
+    }
+    let query = RecordQuery::One(RecordKey::Tenant(tenant()));
+    let calls = world.enclave.take_calls();
+    assert_eq!(calls.len(), 3, "the last one was answered from the store");
+    assert_eq!(found(&calls[0], &query), found(&calls[1], &query));
+    assert_ne!(found(&calls[1], &query), found(&calls[2], &query));
+}
+
+#[tokio::test]
 async fn keys_that_another_call_provisioned_first_are_the_ones_that_count() {
     let (world, signer) = ready().await;
     let key = RecordKey::DataKey { tenant: tenant(), number: DataKeyNumber(1) };

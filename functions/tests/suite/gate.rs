@@ -319,6 +319,55 @@ async fn openings_are_limited_by_address_and_tenant() {
     open("192.0.2.3").await.is_problem(ProblemCode::RateLimited);
 }
 
+fn opening_from(world: &World, address: &str) -> Request<Body> {
+    let signer = Signer::new(SessionAlgorithm::Ed25519, USER);
+    let mut request = opening(world, &signer, tenant());
+    request.extensions_mut().insert(ClientAddress(address.parse().unwrap()));
+    request
+}
+
+#[tokio::test]
+async fn strangers_without_a_valid_token_cannot_use_up_a_tenants_openings() {
+    let config = Config { openings_per_minute_per_tenant: 2, ..Config::default() };
+    let world = World::with(config).await;
+    for n in 1..=20 {
+        world.enclave.says(crate::scripted::refused(ProblemCode::TokenSignature, vec![]));
+        let stranger = opening_from(&world, &format!("192.0.2.{n}"));
+        world.send(stranger).await.is_problem(ProblemCode::TokenSignature);
+    }
+    for _ in 0..2 {
+        world.enclave.says(done("{}", vec![]));
+        assert_eq!(world.send(opening_from(&world, "198.51.100.1")).await.status, 200);
+    }
+    let refused = world.send(opening_from(&world, "198.51.100.1")).await;
+    refused.is_problem(ProblemCode::RateLimited);
+    assert_eq!(refused.header("retry-after"), Some("30"));
+}
+
+#[tokio::test]
+async fn one_ipv6_customer_cannot_multiply_its_rate_by_its_networks() {
+    let config = Config { unsigned_per_minute_per_address: 1, ..Config::default() };
+    let world = World::with(config).await;
+    let served = async |address: String| {
+        world.enclave.says(done("{}", vec![]));
+        let served = world.send(opening_from(&world, &address)).await.status == 200;
+        world.enclave.forget_script();
+        served
+    };
+    // One /64 after the other of a /56, then of a /48.
+    let mut of_one_56 = 0;
+    for n in 0..10 {
+        of_one_56 += u32::from(served(format!("2001:db8:1:{n:x}::1")).await);
+    }
+    assert_eq!(of_one_56, 4);
+    let mut of_one_48 = of_one_56;
+    for n in 0..40 {
+        of_one_48 += u32::from(served(format!("2001:db8:1:{:x}::1", 0x100 + n * 0x80)).await);
+    }
+    assert_eq!(of_one_48, 16);
+    assert!(served("2001:db8:2::1".to_owned()).await, "somebody else's network");
+}
+
 #[tokio::test]
 async fn an_edited_session_row_is_a_fault_of_ours_not_a_way_in() {
     let world = World::new().await;

@@ -6,11 +6,17 @@ use libfuzzer_sys::fuzz_target;
 use sharekeep_channel::encapsulation::{
     EnclaveKeyPair, RequestBinding, ResponseOpener, Sender, Suite,
 };
+use sharekeep_channel::signature::KeyId;
 use std::sync::LazyLock;
 
 static OPENER: LazyLock<ResponseOpener> = LazyLock::new(|| {
     let rng = &mut rand_core::OsRng;
-    let binding = RequestBinding { method: "POST", path: "/v1/wallets", request_id: "r1" };
+    let binding = RequestBinding {
+        method: "POST",
+        path: "/v1/wallets",
+        session: KeyId::from_bytes([1; 32]),
+        idempotency_key: "r1",
+    };
     let enclave = EnclaveKeyPair::generate(rng);
     let sender = Sender::new(enclave.public_key(), Suite::default(), &binding, rng);
     sender.and_then(|sender| sender.seal(b"request")).expect("a fresh key can be sealed to").1

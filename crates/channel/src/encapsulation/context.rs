@@ -67,24 +67,6 @@ impl SenderContext {
         }
         .map_err(|_| Error::Sealing)
     }
-
-    fn export(&self, label: &[u8]) -> Zeroizing<[u8; 32]> {
-        let mut out = Zeroizing::new([0; 32]);
-        match self {
-            Self::ChaCha20Poly1305(context) => context.export(label, out.as_mut()),
-            Self::Aes256Gcm(context) => context.export(label, out.as_mut()),
-        }
-        .expect("32 bytes are less than HKDF can give");
-        out
-    }
-
-    pub(super) fn pop(&self) -> PopValue {
-        PopValue(*self.export(POP_EXPORT_LABEL))
-    }
-
-    pub(super) fn response_secret(&self) -> Zeroizing<[u8; 32]> {
-        self.export(RESPONSE_EXPORT_LABEL)
-    }
 }
 
 pub(crate) enum ReceiverContext {
@@ -118,22 +100,31 @@ impl ReceiverContext {
         .map(Zeroizing::new)
         .map_err(|_| Error::Opening)
     }
-
-    fn export(&self, label: &[u8]) -> Zeroizing<[u8; 32]> {
-        let mut out = Zeroizing::new([0; 32]);
-        match self {
-            Self::ChaCha20Poly1305(context) => context.export(label, out.as_mut()),
-            Self::Aes256Gcm(context) => context.export(label, out.as_mut()),
-        }
-        .expect("32 bytes are less than HKDF can give");
-        out
-    }
-
-    pub(super) fn pop(&self) -> PopValue {
-        PopValue(*self.export(POP_EXPORT_LABEL))
-    }
-
-    pub(super) fn response_secret(&self) -> Zeroizing<[u8; 32]> {
-        self.export(RESPONSE_EXPORT_LABEL)
-    }
 }
+
+/// What both ends take from the context beside the one message.
+macro_rules! exports {
+    ($context:ident) => {
+        impl $context {
+            fn export(&self, label: &[u8]) -> Zeroizing<[u8; 32]> {
+                let mut out = Zeroizing::new([0; 32]);
+                match self {
+                    Self::ChaCha20Poly1305(context) => context.export(label, out.as_mut()),
+                    Self::Aes256Gcm(context) => context.export(label, out.as_mut()),
+                }
+                .expect("32 bytes are less than HKDF can give");
+                out
+            }
+
+            pub(super) fn pop(&self) -> PopValue {
+                PopValue(*self.export(POP_EXPORT_LABEL))
+            }
+
+            pub(super) fn response_secret(&self) -> Zeroizing<[u8; 32]> {
+                self.export(RESPONSE_EXPORT_LABEL)
+            }
+        }
+    };
+}
+exports!(SenderContext);
+exports!(ReceiverContext);

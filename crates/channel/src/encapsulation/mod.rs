@@ -2,7 +2,8 @@
 //!
 //! A request is HPKE base mode (RFC 9180: X25519, HKDF-SHA256, ChaCha20-Poly1305 or AES-256-GCM).
 //! `info` names this format's version and the enclave key; the associated data binds header,
-//! method, path and request id, so a sealed body can't be posted elsewhere. The answer is sealed
+//! method, path and request id (session key and `Idempotency-Key`), so a sealed body can't be posted
+//! elsewhere, nor under another session. The answer is sealed
 //! with a key exported from the same context, in the manner of RFC 9458 section 4.4: only who
 //! sealed the request can open it.
 //!
@@ -29,6 +30,7 @@ pub use receiver::{Opened, peek_key_id};
 pub use response::{ResponseOpener, ResponseSealer};
 pub use sender::Sender;
 
+use crate::signature::KeyId;
 use crate::transcript::Transcript;
 
 /// Longest sealed request or answer, in bytes: the largest round (auxiliary data of cggmp24, about
@@ -80,17 +82,25 @@ pub struct RequestBinding<'a> {
     pub method: &'a str,
     /// Absolute path as sent, without query. Sealed requests carry their parameters inside.
     pub path: &'a str,
+    /// The session key that signs the HTTP request. Without it, whoever carries requests could take
+    /// one user's sealed body and have it opened as another's.
+    pub session: KeyId,
     /// The request's `Idempotency-Key`: an exact retry is the same sealed bytes under it.
-    pub request_id: &'a str,
+    pub idempotency_key: &'a str,
 }
 
 impl RequestBinding<'_> {
+    /// `<session key id>:<Idempotency-Key>`; a key id has one length, so this reads one way only.
+    fn request_id(&self) -> String {
+        format!("{}:{}", self.session, self.idempotency_key)
+    }
+
     fn associated_data(&self, header: &[u8]) -> Vec<u8> {
         Transcript::new(REQUEST_LABEL)
             .field(header)
             .field(self.method.as_bytes())
             .field(self.path.as_bytes())
-            .field(self.request_id.as_bytes())
+            .field(self.request_id().as_bytes())
             .finish()
     }
 }

@@ -12,7 +12,7 @@ impl Request<'_> {
     /// Ends a ceremony, also one that a former enclave ran.
     pub(in crate::core) fn abort_ceremony(&self, id: CeremonyId) -> Result<Done, Stop> {
         let caller = self.authenticate()?;
-        let envelope = self.open_body()?;
+        let envelope = self.open_body(&caller)?;
         envelope.payload::<Plain>()?;
         let unknown = ProblemCode::CeremonyUnknown;
         let recorded = self.ceremony_record(&caller, id)?;

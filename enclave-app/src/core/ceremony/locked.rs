@@ -124,7 +124,7 @@ impl Request<'_> {
         let version = held.map_or(0, |(_, version)| version) + 1;
         let place = RecordVersion { epoch: 0, record_version: version };
         let plaintext = PreparationRecord::locked(id, protocol).encode();
-        let bytes = self.seal(&caller.vault, caller.user(), &key, place, &plaintext)?;
+        let bytes = self.core.seal(&caller.vault, caller.user(), &key, place, &plaintext)?;
         let write = Write {
             key,
             condition: held.map_or(Condition::Absent, |(_, version)| Condition::Version(version)),

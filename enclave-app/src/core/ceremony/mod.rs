@@ -8,6 +8,7 @@ mod locked;
 mod machine;
 mod plan;
 mod registry;
+mod shares;
 mod start;
 mod step;
 mod write;

@@ -1,9 +1,10 @@
 use super::Meta;
 use super::machine::Machine;
+use super::shares::Shares;
 use crate::Limits;
 use crate::core::expiring::Expiring;
 use crate::core::stop::{Done, Refusal};
-use sharekeep_schemas::{CeremonyId, CeremonyState, ProblemCode, UserId, limits};
+use sharekeep_schemas::{CeremonyId, CeremonyState, ProblemCode, TenantId, UserId, limits};
 use std::collections::{HashMap, VecDeque};
 
 /// How long a started execution id is refused again, in seconds. A start is fresh for two minutes
@@ -21,12 +22,12 @@ pub(in crate::core) struct Registry {
     running: VecDeque<(u64, CeremonyId)>,
     /// Finished ones in the order they are forgotten.
     finished: VecDeque<(u64, CeremonyId)>,
-    running_of: HashMap<UserId, usize>,
+    of_users: Shares<UserId>,
+    of_tenants: Shares<TenantId>,
     count: usize,
     started: Expiring<[u8; 32], ()>,
     bytes: usize,
     max_running: usize,
-    max_running_per_user: usize,
     max_bytes: usize,
 }
 
@@ -62,12 +63,12 @@ impl Registry {
             entries: HashMap::new(),
             running: VecDeque::new(),
             finished: VecDeque::new(),
-            running_of: HashMap::new(),
+            of_users: Shares::new(limits.user_share),
+            of_tenants: Shares::new(limits.tenant_share),
             count: 0,
             started: Expiring::new(MAX_STARTED),
             bytes: 0,
             max_running: limits.ceremonies,
-            max_running_per_user: limits.ceremonies_per_user,
             max_bytes: limits.ceremony_bytes,
         }
     }
@@ -89,9 +90,12 @@ impl Registry {
         if self.was_started(&meta.execution, now) || self.entries.contains_key(&id) {
             return Err(ProblemCode::CeremonyRepeated.into());
         }
-        let of_user = self.running_of.get(&meta.user).copied().unwrap_or(0);
-        if of_user >= self.max_running_per_user {
+        if !self.of_users.have_room(&meta.user, bytes) {
             return Err(Refusal::later(ProblemCode::RateLimited, 30));
+        }
+        // Before others' finished answers are forgotten for it.
+        if !self.of_tenants.have_room(&meta.tenant, bytes) {
+            return Err(Refusal::later(ProblemCode::Overloaded, 5));
         }
         while self.bytes + bytes > self.max_bytes && self.forget_oldest_finished() {}
         if self.count >= self.max_running || self.bytes + bytes > self.max_bytes {
@@ -99,7 +103,8 @@ impl Registry {
         }
         self.started.insert(meta.execution, (), now + STARTED_S, now)?;
         self.running.push_back((meta.expires_at_unix_s, id));
-        *self.running_of.entry(meta.user).or_default() += 1;
+        self.of_users.begin(&meta.user, bytes);
+        self.of_tenants.begin(&meta.tenant, bytes);
         self.count += 1;
         self.bytes += bytes;
         self.entries.insert(id, Entry { meta, state: State::Busy, step: 0, last: None, bytes });
@@ -137,8 +142,11 @@ impl Registry {
                 return false;
             }
             let previous = entry.last.as_ref().map_or(0, Last::size);
-            self.bytes = self.bytes + last.size() - previous;
-            entry.bytes = entry.bytes + last.size() - previous;
+            let bytes = entry.bytes + last.size() - previous;
+            self.of_users.resize(&entry.meta.user, entry.bytes, bytes);
+            self.of_tenants.resize(&entry.meta.tenant, entry.bytes, bytes);
+            self.bytes = self.bytes + bytes - entry.bytes;
+            entry.bytes = bytes;
             entry.step = step;
             entry.last = Some(last);
             if let Some(machine) = machine {
@@ -169,29 +177,22 @@ impl Registry {
             return;
         }
         entry.state = State::Over;
+        self.count -= 1;
+        self.of_users.end(&entry.meta.user, entry.bytes);
+        self.of_tenants.end(&entry.meta.tenant, entry.bytes);
         let kept = entry.last.as_ref().map_or(0, Last::size);
         self.bytes = self.bytes - entry.bytes + kept;
         entry.bytes = kept;
-        let user = entry.meta.user;
-        self.no_longer_runs(user);
         self.finished.push_back((now + FINISHED_S, *id));
-    }
-
-    fn no_longer_runs(&mut self, user: UserId) {
-        self.count -= 1;
-        if let Some(count) = self.running_of.get_mut(&user) {
-            *count -= 1;
-            if *count == 0 {
-                self.running_of.remove(&user);
-            }
-        }
     }
 
     fn remove(&mut self, id: &CeremonyId) {
         if let Some(entry) = self.entries.remove(id) {
             self.bytes -= entry.bytes;
             if !matches!(entry.state, State::Over) {
-                self.no_longer_runs(entry.meta.user);
+                self.count -= 1;
+                self.of_users.end(&entry.meta.user, entry.bytes);
+                self.of_tenants.end(&entry.meta.tenant, entry.bytes);
             }
         }
     }
@@ -221,6 +222,24 @@ impl Registry {
     #[cfg(test)]
     pub(in crate::core) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Counts everything anew and compares.
+    #[cfg(test)]
+    pub(in crate::core) fn check_sums(&self) {
+        let (mut users, mut tenants) = (HashMap::new(), HashMap::new());
+        let add = |share: &mut crate::Share, bytes| {
+            share.ceremonies += 1;
+            share.bytes += bytes;
+        };
+        for entry in self.entries.values().filter(|entry| !matches!(entry.state, State::Over)) {
+            add(users.entry(entry.meta.user).or_default(), entry.bytes);
+            add(tenants.entry(entry.meta.tenant.clone()).or_default(), entry.bytes);
+        }
+        assert_eq!(self.bytes, self.entries.values().map(|entry| entry.bytes).sum::<usize>());
+        assert_eq!(self.count, users.values().map(|share| share.ceremonies).sum::<usize>());
+        assert_eq!(*self.of_users.taken(), users);
+        assert_eq!(*self.of_tenants.taken(), tenants);
     }
 }
 

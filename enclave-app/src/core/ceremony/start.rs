@@ -32,7 +32,7 @@ impl Request<'_> {
     pub(in crate::core) fn create_wallet(&self) -> Result<Outcome, Stop> {
         let caller = self.authenticate()?;
         caller.require(scope_of(CeremonyKind::Keygen))?;
-        let envelope = self.open_body()?;
+        let envelope = self.open_body(&caller)?;
         let payload: CreateWallet = envelope.payload()?;
         if !payload.protocol.supports(payload.scheme) {
             return Err(ProblemCode::ProtocolUnsupported.into());
@@ -70,7 +70,7 @@ impl Request<'_> {
     /// Starts a preparation or a signature.
     pub(in crate::core) fn start_ceremony(&self) -> Result<Outcome, Stop> {
         let caller = self.authenticate()?;
-        let envelope = self.open_body()?;
+        let envelope = self.open_body(&caller)?;
         let payload: StartCeremony = envelope.payload()?;
         let (client_nonce, messages) = (&payload.client_nonce, &payload.messages[..]);
         let starting = Starting { caller, envelope, client_nonce, messages };
@@ -104,6 +104,7 @@ impl Request<'_> {
             Some(id) => Some(self.wallet(&starting.caller, id)?),
             None => None,
         };
+        loaded.as_ref().map_or(Ok(()), |wallet| wallet.require_device(&starting.caller))?;
         let scheme = loaded.as_ref().map_or(Scheme::EcdsaSecp256k1, |wallet| wallet.record.scheme);
         if loaded.as_ref().is_some_and(|wallet| wallet.record.protocol != protocol) {
             return Err(ProblemCode::ProtocolUnsupported.into());
@@ -169,6 +170,7 @@ impl Request<'_> {
         message: &[u8],
     ) -> Result<Outcome, Stop> {
         let mut loaded = self.wallet(&starting.caller, wallet)?;
+        loaded.require_device(&starting.caller)?;
         let (scheme, protocol) = (loaded.record.scheme, loaded.record.protocol);
         let execution = self.core.execution(&Binding {
             purpose: Purpose::Sign,

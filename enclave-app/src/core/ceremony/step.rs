@@ -12,7 +12,7 @@ impl Request<'_> {
     /// give the key away.
     pub(in crate::core) fn step_ceremony(&self, id: CeremonyId) -> Result<Outcome, Stop> {
         let caller = self.authenticate()?;
-        let envelope = self.open_body()?;
+        let envelope = self.open_body(&caller)?;
         let payload: StepCeremony = envelope.payload()?;
         let mut registry = lock(&self.core.ceremonies);
         let entry = registry.get(&id, self.now).ok_or(ProblemCode::CeremonyUnknown)?;

@@ -23,7 +23,7 @@ impl Request<'_> {
         condition: Condition,
     ) -> Result<Write, Stop> {
         let key = RecordKey::Session(id);
-        let sealed = self.seal(
+        let sealed = self.core.seal(
             vault,
             session.user.as_bytes(),
             &key,

@@ -51,10 +51,9 @@ impl Request<'_> {
         self.check_authority(&tenant)?;
         self.claim(id, &verified)?;
 
-        let envelope = self.open_sealed(body.enclave_key, &body.sealed.0)?;
+        let envelope = self.open_sealed(id, body.enclave_key, &body.sealed.0)?;
         let payload: OpenSession = envelope.payload()?;
-        // Whoever posts somebody else's sealed body under a key of their own fails here: the key
-        // is named, and proved, inside.
+        // Beside the binding of the seal, the key is named, and proved, inside.
         if payload.session_key != body.session_key || payload.tenant != body.tenant {
             return Err(ProblemCode::SessionProofInvalid.into());
         }
@@ -157,7 +156,7 @@ impl Request<'_> {
             return Ok(None);
         }
         let plaintext = TokenRecord { request_digest: digest }.encode();
-        let bytes = self.seal(opening.vault, user, &key, TOKEN_VERSION, &plaintext)?;
+        let bytes = self.core.seal(opening.vault, user, &key, TOKEN_VERSION, &plaintext)?;
         Ok(Some(Write {
             key,
             condition: Condition::Absent,
@@ -188,7 +187,7 @@ impl Request<'_> {
             registered_at_unix_s: self.now,
         };
         let version = RecordVersion { epoch: 0, record_version: 1 };
-        let bytes = self.seal(opening.vault, user, &key, version, &record.encode())?;
+        let bytes = self.core.seal(opening.vault, user, &key, version, &record.encode())?;
         Ok(Some(Write {
             key,
             condition: Condition::Absent,

@@ -9,7 +9,7 @@ impl Request<'_> {
     /// Gives the asking session another life, up to the age at which a new token is wanted.
     pub(in crate::core) fn renew_session(&self, id: SessionKeyId) -> Result<Done, Stop> {
         let caller = self.authenticate()?;
-        let envelope = self.open_body()?;
+        let envelope = self.open_body(&caller)?;
         envelope.payload::<Plain>()?;
         if id != caller.id {
             return Err(ProblemCode::NotFound.into());

@@ -11,7 +11,7 @@ impl Request<'_> {
     /// Ends a session of the same user: the asking one, or with `manage` any.
     pub(in crate::core) fn revoke_session(&self, id: SessionKeyId) -> Result<Done, Stop> {
         let caller = self.authenticate_to_revoke(id)?;
-        let envelope = self.open_body()?;
+        let envelope = self.open_body(&caller)?;
         envelope.payload::<Plain>()?;
         if id != caller.id {
             caller.require(Scope::Manage)?;

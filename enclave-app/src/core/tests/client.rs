@@ -8,9 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_bytes::ByteBuf;
 use serde_json::{Value, json};
-use sharekeep_channel::encapsulation::{
-    EnclavePublicKey, RequestBinding, ResponseOpener, Sender, Suite,
-};
+use sharekeep_channel::encapsulation::{RequestBinding, ResponseOpener, Sender, Suite};
 use sharekeep_channel::signature::{
     Nonce, RequestParts, SessionAlgorithm, SessionSigningKey, SignatureHeaders, sign,
 };
@@ -106,7 +104,7 @@ impl Client {
         payload: &impl Serialize,
     ) -> (Sealed, ResponseOpener) {
         let idempotency_key = format!("key-{}", DeviceId::new(random()));
-        let sender = sender(world, path, &idempotency_key);
+        let sender = self.sender(world, path, &idempotency_key);
         let (sealed, opener) = sender.seal(&codec::encode(payload)).unwrap();
         let body =
             SealedRequest { enclave_key: world.core.enclave_key(), sealed: Base64Url(sealed) };
@@ -190,7 +188,7 @@ impl Client {
     ) -> (Sealed, ResponseOpener) {
         let path = "/v1/sessions";
         let idempotency_key = format!("key-{}", DeviceId::new(random()));
-        let sender = sender(world, path, &idempotency_key);
+        let sender = self.sender(world, path, &idempotency_key);
         let message = [DEVICE_PROOF_LABEL, sender.pop().as_bytes()].concat();
         let mut payload = OpenSession {
             version: 1,
@@ -223,17 +221,18 @@ impl Client {
         open(&opener, &body)
     }
 
+    fn sender(&self, world: &World, path: &str, idempotency_key: &str) -> Sender {
+        let session = self.key.public_key().key_id();
+        let binding = RequestBinding { method: "POST", path, session, idempotency_key };
+        let key = world.core.key_pair.public_key();
+        Sender::new(key, Suite::default(), &binding, &mut OsRng).unwrap()
+    }
+
     /// Signs in with a token and says how that was refused.
     pub(crate) fn login_refused(&self, world: &World, token: &str) -> Refused {
         let (sealed, _) = self.opening(world, token);
         world.ask(&self.sign(world, &sealed)).expect_err("must be refused")
     }
-}
-
-fn sender(world: &World, path: &str, idempotency_key: &str) -> Sender {
-    let binding = RequestBinding { method: "POST", path, request_id: idempotency_key };
-    let key = EnclavePublicKey::from_bytes(*world.core.key_pair.public_key().as_bytes()).unwrap();
-    Sender::new(&key, Suite::default(), &binding, &mut OsRng).unwrap()
 }
 
 /// Opens an answer's body.

@@ -26,7 +26,7 @@ fn a_function_that_keeps_a_login_cannot_open_a_session_with_it() {
     body.session_key = thief.public_key();
     let mut relabelled = sealed.clone();
     relabelled.body = serde_json::to_vec(&body).unwrap();
-    world.refuses(&thief.sign(&world, &relabelled), SessionProofInvalid);
+    world.refuses(&thief.sign(&world, &relabelled), SealedInvalid);
     // Signed by its own key, but naming the victim's.
     let own = SessionSigningKey::generate(SessionAlgorithm::EcdsaP256Sha256, &mut OsRng);
     let http = victim.sign_as(&own, world.now.get(), &sealed);

@@ -6,6 +6,7 @@ mod clock;
 mod device;
 mod hostile;
 mod idp;
+mod nsm;
 mod property;
 mod records;
 mod requests;

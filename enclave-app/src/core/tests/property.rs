@@ -3,6 +3,7 @@
 use super::client::{Sealed, decode_messages, encode_messages, open};
 use super::device::{active, device_keygen, device_signature, nonce};
 use super::{Client, World};
+use crate::core::lock;
 use proptest::prelude::*;
 use sharekeep_channel::encapsulation::ResponseOpener;
 use sharekeep_schemas::sealed::{CeremonyAnswer, CreateWallet, Plain, StepCeremony};
@@ -145,6 +146,7 @@ proptest! {
                 Act::Restart => player.world.restart(),
                 Act::Pass(seconds) => player.world.pass(seconds.into()),
             }
+            lock(&player.world.core.ceremonies).check_sums();
         }
     }
 }

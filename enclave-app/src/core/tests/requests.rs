@@ -6,7 +6,7 @@ use sharekeep_schemas::ProblemCode::{self, *};
 use sharekeep_schemas::enclave::{Call, HttpRequest, Reply};
 use sharekeep_schemas::http::{Base64Url, SealedRequest};
 use sharekeep_schemas::sealed::{Plain, SessionRenewed};
-use sharekeep_schemas::{EnclaveKeyId, codec};
+use sharekeep_schemas::{DeviceId, EnclaveKeyId, codec};
 
 struct Scene {
     world: World,
@@ -137,6 +137,30 @@ fn a_sealed_body_cannot_be_posted_under_another_idempotency_key() {
         http.idempotency_key = Some("another-key-of-16".parse().unwrap());
     });
     scene.refused(IdempotencyKeyMissing, |http| http.idempotency_key = None);
+}
+
+#[test]
+fn a_sealed_body_cannot_be_posted_under_another_session() {
+    let (world, alice) = (World::new(), Client::new("shop", "alice"));
+    alice.login(&world);
+    let again = alice.again();
+    again.login(&world);
+    let mallory = Client::new("shop", "mallory");
+    mallory.login(&world);
+    // The function that carries alice's request signs it anew, path and idempotency key unchanged,
+    // under a session of its own: it would be done, and answered, in that session's name.
+    let wallet = DeviceId::new([7; 16]);
+    for path in ["/v1/wallets".to_owned(), format!("/v1/wallets/{wallet}/archive")] {
+        let sealed = alice.seal(&world, &path, &Plain::default()).0;
+        world.refuses(&mallory.sign(&world, &sealed), SealedInvalid);
+        // Nor does one of alice's sessions do what another one asked for.
+        world.refuses(&again.sign(&world, &sealed), SealedInvalid);
+    }
+    // What mallory may send herself is not the reason.
+    let path = format!("/v1/sessions/{}/renew", mallory.id());
+    let stolen = alice.seal(&world, &path, &Plain::default()).0;
+    world.refuses(&mallory.sign(&world, &stolen), SealedInvalid);
+    assert!(mallory.plain::<SessionRenewed>(&world, &path).is_ok());
 }
 
 #[test]

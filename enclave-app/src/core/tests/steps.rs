@@ -1,6 +1,7 @@
 //! Steps repeated, skipped, changed, false, late or too many.
 
 mod locks;
+mod shares;
 
 use super::client::{decode_messages, encode_messages, open};
 use super::device::{active, device_keygen, device_signature, nonce, sign_raw};
@@ -243,30 +244,6 @@ fn a_ceremony_that_nobody_takes_on_is_forgotten() {
     assert_eq!(half.world.ask(&http).unwrap_err().code, CeremonyUnknown);
     assert_eq!(half.world.core.running_ceremonies(), 0);
     assert_eq!(crate::core::lock(&half.world.core.ceremonies).bytes(), 0);
-}
-
-#[test]
-fn one_user_cannot_take_all_places() {
-    let limits = Limits { ceremonies: 3, ceremonies_per_user: 2, primes: 0, ..Limits::default() };
-    let world = World::with_limits(limits);
-    let start = |client: &Client, n: u8| {
-        let (wallet, client_nonce) = (WalletId::new([n; 16]), nonce());
-        let mut device = device_keygen(&world, FROST.0, FROST.1, wallet, &client_nonce);
-        let messages = encode_messages(&device.step(vec![]).unwrap());
-        let (version, scheme, protocol) = (1, FROST.0, FROST.1);
-        let start = CreateWallet { version, wallet, scheme, protocol, client_nonce, messages };
-        client.send::<CeremonyAnswer>(&world, "/v1/wallets", &start).map(|_| ())
-    };
-    let (alice, bob) = (Client::new("shop", "alice"), Client::new("shop", "bob"));
-    alice.login(&world);
-    bob.login(&world);
-    assert_eq!(start(&alice, 1), Ok(()));
-    assert_eq!(start(&alice, 2), Ok(()));
-    assert_eq!(start(&alice, 3), Err(RateLimited));
-    assert_eq!(start(&bob, 4), Ok(()));
-    assert_eq!(start(&bob, 5), Err(Overloaded));
-    world.pass(301);
-    assert_eq!(start(&bob, 6), Ok(()));
 }
 
 #[test]

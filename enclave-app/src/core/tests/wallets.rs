@@ -100,6 +100,28 @@ fn wallets_survive_a_restart_and_running_ceremonies_do_not() {
 }
 
 #[test]
+fn another_device_of_the_user_neither_signs_nor_prepares_with_a_wallet() {
+    let (world, client) = scene();
+    let frost = active(&world, &client, FROST.0, FROST.1);
+    let mut dkls23 = active(&world, &client, DKLS23.0, DKLS23.1);
+    // Somebody with a token of the user's, and even with a copy of the device's share.
+    let other = Client::new("shop", "alice");
+    other.login(&world);
+    let store = world.store.borrow().clone();
+    let memory = world.memory();
+    assert_eq!(sign_raw(&world, &other, &frost, b"hello"), Err(WalletOnOtherDevice));
+    assert_eq!(prepare_for(&world, &other, &mut dkls23), Err(WalletOnOtherDevice));
+    assert!(*world.store.borrow() == store);
+    assert_eq!(world.memory(), memory);
+    // Any session of the device that made them will do.
+    let again = client.again();
+    again.login(&world);
+    assert_eq!(sign_raw(&world, &again, &frost, b"hello"), Ok(1));
+    assert_eq!(prepare_for(&world, &again, &mut dkls23), Ok(2));
+    assert_eq!(sign_raw(&world, &again, &dkls23, b"hello"), Ok(2));
+}
+
+#[test]
 fn receipts_follow_each_other_and_name_the_wallet() {
     let (world, client) = scene();
     let wallet = active(&world, &client, FROST.0, FROST.1);

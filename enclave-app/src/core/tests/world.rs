@@ -2,15 +2,14 @@
 //! misbehave.
 
 use super::IdentityProvider;
+use super::nsm::TestNsm;
 use crate::core::{Core, DataKeyQuery, Decision, Refusal, Wish, lock};
-use crate::ports::{KernelEntropy, Nsm};
+use crate::ports::KernelEntropy;
 use crate::work::PrimeStock;
-use crate::{Error, Limits, Trust};
-use ciborium::Value;
+use crate::{Limits, Trust};
 use ed25519_dalek::{Signer, SigningKey};
 use rand_core::{OsRng, RngCore};
 use serde_bytes::{ByteArray, ByteBuf};
-use sharekeep_channel::attestation::Pcr;
 use sharekeep_schemas::enclave::{
     Call, Condition, HttpRequest, LoadedRecord, Put, RecordKey, RecordQuery, Reply, Row,
     StoredRecord, VERSION, Write,
@@ -23,7 +22,7 @@ use sharekeep_schemas::{ProblemCode, TenantId, TokenBinding, UserId, codec};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use zeroize::Zeroizing;
 
 pub(crate) const NOW: u64 = 1_795_000_000;
@@ -66,42 +65,6 @@ pub(crate) struct World {
     limits: Limits,
 }
 
-/// Documents without a signature: the core reads only their time; everybody else's checks have
-/// tests of their own.
-struct TestNsm {
-    unix_s: AtomicU64,
-    attestations: AtomicU64,
-}
-
-impl Nsm for TestNsm {
-    fn attest(
-        &self,
-        user_data: Option<&[u8]>,
-        nonce: Option<&[u8]>,
-        public_key: Option<&[u8]>,
-    ) -> Result<Vec<u8>, Error> {
-        self.attestations.fetch_add(1, Ordering::Relaxed);
-        let bytes = |b: Option<&[u8]>| b.map_or(Value::Null, |b| Value::Bytes(b.to_vec()));
-        let payload = Value::Map(vec![
-            ("timestamp".into(), (self.unix_s.load(Ordering::Relaxed) * 1000).into()),
-            ("user_data".into(), bytes(user_data)),
-            ("nonce".into(), bytes(nonce)),
-            ("public_key".into(), bytes(public_key)),
-        ]);
-        let payload = Value::Bytes(codec::encode(&payload));
-        Ok(codec::encode(&Value::Array(vec![
-            Value::Bytes(vec![]),
-            Value::Map(vec![]),
-            payload,
-            Value::Bytes(vec![0; 96]),
-        ])))
-    }
-
-    fn pcr(&self, _: u16) -> Result<Pcr, Error> {
-        Ok(Pcr::from_bytes([1; 48]))
-    }
-}
-
 pub(crate) fn tenant(name: &str) -> TenantId {
     name.parse().unwrap()
 }
@@ -127,8 +90,7 @@ impl World {
             egress_hosts: vec![],
         };
         let trust_bytes = codec::encode(&trust);
-        let nsm =
-            Arc::new(TestNsm { unix_s: AtomicU64::new(NOW), attestations: AtomicU64::new(0) });
+        let nsm = Arc::new(TestNsm::at(NOW));
         let world = Self {
             core: new_core(&trust_bytes, &limits, &nsm),
             store: RefCell::default(),

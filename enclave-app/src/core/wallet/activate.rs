@@ -16,7 +16,7 @@ impl Request<'_> {
     pub(super) fn change_wallet(&self, id: WalletId, to: WalletStatus) -> Result<Done, Stop> {
         let caller = self.authenticate()?;
         caller.require(Scope::Manage)?;
-        let envelope = self.open_body()?;
+        let envelope = self.open_body(&caller)?;
         envelope.payload::<Plain>()?;
         let user = caller.session.user;
         let mut queries = vec![RecordQuery::One(RecordKey::Wallet { user, wallet: id })];

@@ -48,6 +48,18 @@ impl Request<'_> {
     }
 }
 
+impl Loaded {
+    /// Refuses a device that has not shown that it holds the wallet's other share: a token lets
+    /// anyone register a device, and only the one that made the wallet has proved more than that.
+    pub(super) fn require_device(&self, caller: &Caller) -> Result<(), Stop> {
+        if self.record.device == caller.session.device {
+            Ok(())
+        } else {
+            Err(ProblemCode::WalletOnOtherDevice.into())
+        }
+    }
+}
+
 impl Core {
     /// The write of a wallet.
     pub(super) fn write_wallet(

@@ -1,19 +1,18 @@
 //! Each kind of bad message ends the ceremony, names its sender, and costs nothing.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod cheating;
+mod mismatched;
+#[path = "../parties/mod.rs"]
 mod parties;
 
 use std::time::{Duration, Instant};
 
 use ciborium::Value;
-use parties::{
-    execution, indexes, input, roster, run, shares, signers, test_preparation, test_primes,
-    transfers,
-};
+use parties::{execution, roster, run, shares, test_primes};
 use rand_core::OsRng;
 use sharekeep_mpc::{
-    Ceremony, Fault, KeyShare, PartyIndex, Phase, Preparing, Protocol, Roster, Scheme, Signed,
-    SigningInput, WireMessage, keygen, prepare, sign,
+    Ceremony, Fault, KeyShare, PartyIndex, Phase, Preparing, Scheme, WireMessage, keygen, prepare,
 };
 
 const CLIENT: PartyIndex = PartyIndex(0);
@@ -252,116 +251,6 @@ fn a_huge_even_negative_or_short_modulus_is_refused_before_any_arithmetic() {
     }
 }
 
-/// The client's fault when the server's messages of one round are altered; `None` if there is none.
-fn cheated<O>(
-    mut client: Ceremony<O>,
-    mut server: Ceremony<O>,
-    round: u16,
-    alter: impl Fn(&mut Vec<u8>),
-) -> Option<Fault> {
-    let mut up = client.step(vec![]).unwrap();
-    while !up.is_empty() {
-        let mut down = server.step(up).unwrap();
-        down.iter_mut().filter(|m| m.round == round).for_each(|m| alter(&mut m.body));
-        up = match client.step(down) {
-            Ok(up) => up,
-            Err(fault) => {
-                assert_eq!(client.phase(), Phase::Failed);
-                assert!(client.take_output().is_none());
-                return Some(fault);
-            }
-        };
-    }
-    None
-}
-
-fn signing_pair(scheme: Scheme, protocol: Protocol) -> [Ceremony<Signed>; 2] {
-    let shares = shares(scheme, 2, 2);
-    signers(protocol, &shares, &[0, 1], &input(scheme)).try_into().ok().unwrap()
-}
-
-/// Changes the last byte of the last byte string: still a scalar, another one.
-fn nudge(body: &mut [u8]) {
-    let at = body.len() - 1;
-    body[at] ^= 1;
-}
-
-#[test]
-fn a_false_proof_of_a_share_is_cheating() {
-    let [client, server] = keygen_pair();
-    // Little-endian scalars: the first byte of 32 keeps it in range.
-    let fault = cheated(client, server, 4, |body| {
-        let at = body.len() - 32;
-        body[at] ^= 1;
-    });
-    assert_eq!(fault, Some(Fault::Cheating { party: SERVER }));
-}
-
-#[test]
-fn an_opening_that_does_not_match_its_commitment_is_cheating() {
-    let [client, server] = keygen_pair();
-    let fault = cheated(client, server, 2, |body| {
-        let decommitment = Value::from("00".repeat(32));
-        set(body, "decommit", &decommitment);
-    });
-    assert_eq!(fault, Some(Fault::Cheating { party: SERVER }));
-}
-
-#[test]
-fn a_false_frost_share_is_cheating() {
-    let [client, server] = signing_pair(Scheme::SchnorrBip340, Protocol::Frost);
-    assert_eq!(
-        cheated(client, server, 2, |body| nudge(body)),
-        Some(Fault::Cheating { party: SERVER })
-    );
-}
-
-#[test]
-fn a_failed_ot_check_is_cheating() {
-    let [client, server] = signing_pair(Scheme::EcdsaSecp256k1, Protocol::Dkls23);
-    let fault = cheated(client, server, 1, |body| {
-        alter(body, &mut |value| {
-            if let Value::Map(fields) = value {
-                for (key, value) in fields {
-                    if key.as_text() == Some("verify_x")
-                        && let Value::Array(bytes) = value
-                    {
-                        bytes[0] = Value::from(if bytes[0] == Value::from(7) { 8 } else { 7 });
-                    }
-                }
-            }
-        });
-    });
-    assert_eq!(fault, Some(Fault::Cheating { party: SERVER }));
-}
-
-#[test]
-fn a_false_dkls23_signature_share_is_cheating() {
-    let [client, server] = signing_pair(Scheme::EcdsaSecp256k1, Protocol::Dkls23);
-    assert_eq!(
-        cheated(client, server, 3, |body| nudge(body)),
-        Some(Fault::Cheating { party: SERVER })
-    );
-}
-
-#[test]
-fn a_false_cggmp24_product_is_cheating() {
-    let [client, server] = signing_pair(Scheme::EcdsaSecp256k1, Protocol::Cggmp24);
-    let fault = cheated(client, server, 3, |body| {
-        set(body, "hat_D", &integer("123456789abcdef", 16));
-    });
-    assert_eq!(fault, Some(Fault::Cheating { party: SERVER }));
-}
-
-#[test]
-fn a_huge_ciphertext_is_refused_before_any_arithmetic() {
-    let [client, server] = signing_pair(Scheme::EcdsaSecp256k1, Protocol::Cggmp24);
-    let fault = cheated(client, server, 3, |body| {
-        set(body, "D", &integer(&"f".repeat(1_700), 16));
-    });
-    assert_eq!(fault, Some(Fault::Malformed { party: SERVER, round: 3 }));
-}
-
 #[test]
 fn telling_two_parties_different_things_is_equivocation() {
     let start = |me: u16| {
@@ -392,62 +281,6 @@ fn silence_names_the_silent_and_accuses_nobody() {
     assert!(!fault.is_cheating());
     assert_eq!(server.phase(), Phase::Failed);
     assert_eq!(server.expire(), Fault::Over);
-}
-
-#[test]
-fn too_few_too_many_or_the_wrong_signers_are_no_quorum() {
-    let shares = shares(Scheme::EddsaEd25519, 2, 3);
-    let what = input(Scheme::EddsaEd25519);
-    let attempt = |me: u16, quorum: &[u16], share: &KeyShare| {
-        let roster = Roster::new(PartyIndex(me), &indexes(quorum))?;
-        sign(Protocol::Frost, execution(3), roster, share, None, &what, &mut OsRng).map(drop)
-    };
-    attempt(0, &[0, 2], &shares[0]).unwrap();
-    for (me, quorum, share) in [
-        (0, &[0][..], &shares[0]),
-        (0, &[0, 1, 2], &shares[0]),
-        (0, &[0, 0], &shares[0]),
-        (0, &[0, 3], &shares[0]),
-        (0, &[1, 2], &shares[0]),
-        (1, &[0, 1], &shares[0]),
-    ] {
-        assert_eq!(attempt(me, quorum, share), Err(Fault::Quorum), "{quorum:?}");
-    }
-    for t in [0, 1, 4] {
-        let roster = roster(0, &[0, 1, 2]);
-        let start = keygen(Scheme::EddsaEd25519, execution(1), roster, t, &mut OsRng);
-        assert!(matches!(start, Err(Fault::Quorum)));
-    }
-}
-
-#[test]
-fn shares_protocols_inputs_and_preparations_must_belong_together() {
-    let ours = shares(Scheme::EcdsaSecp256k1, 2, 3);
-    let others = shares(Scheme::EcdsaSecp256k1, 2, 3);
-    let attempt = |protocol, quorum: &[u16], preparation, what: &SigningInput| {
-        let roster = roster(quorum[0], quorum);
-        let share = &ours[usize::from(quorum[0])];
-        sign(protocol, execution(3), roster, share, preparation, what, &mut OsRng).map(drop)
-    };
-    let what = input(Scheme::EcdsaSecp256k1);
-    let auxiliary = test_preparation(&[0, 1], 0);
-    attempt(Protocol::Cggmp24, &[0, 1], Some(&auxiliary), &what).unwrap();
-    let unprepared = Err(Fault::Unprepared);
-    assert_eq!(attempt(Protocol::Cggmp24, &[0, 1], None, &what), unprepared);
-    assert_eq!(attempt(Protocol::Dkls23, &[0, 1], Some(&auxiliary), &what), unprepared);
-    // Another seat.
-    let second = test_preparation(&[0, 1], 1);
-    assert_eq!(attempt(Protocol::Cggmp24, &[0, 1], Some(&second), &what), unprepared);
-    // Another quorum, another wallet.
-    let pair = transfers(&ours, &[0, 1]);
-    attempt(Protocol::Dkls23, &[0, 1], Some(&pair[0]), &what).unwrap();
-    assert_eq!(attempt(Protocol::Dkls23, &[0, 2], Some(&pair[0]), &what), unprepared);
-    let foreign = transfers(&others, &[0, 1]);
-    assert_eq!(attempt(Protocol::Dkls23, &[0, 1], Some(&foreign[0]), &what), unprepared);
-    let mismatch = Err(Fault::SchemeMismatch);
-    assert_eq!(attempt(Protocol::Frost, &[0, 1], None, &what), mismatch);
-    let schnorr = input(Scheme::SchnorrBip340);
-    assert_eq!(attempt(Protocol::Cggmp24, &[0, 1], Some(&auxiliary), &schnorr), mismatch);
 }
 
 #[test]
