@@ -296,7 +296,11 @@ impl Client {
 
 /// `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3).
 fn retry_after(fields: &HeaderMap) -> Option<Duration> {
-    let value = fields.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    read_retry_after(fields.get(header::RETRY_AFTER)?.to_str().ok()?)
+}
+
+pub(crate) fn read_retry_after(value: &str) -> Option<Duration> {
+    let value = value.trim();
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));
     }

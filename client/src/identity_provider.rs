@@ -61,13 +61,7 @@ impl IdentityProvider {
     /// # Errors
     /// [`Error::Token`] if the provider refuses or answers for another issuer.
     pub async fn token(&self, grant: &PasswordGrant<'_>) -> Result<SecretText> {
-        let discovery: Discovery = self.discover().await?;
-        // A provider that speaks for another issuer mixes up whom the password goes to
-        // (OpenID Connect Discovery section 4.3).
-        if discovery.issuer.trim_end_matches('/') != self.issuer.to_string().trim_end_matches('/') {
-            return Err(Error::Token("its discovery document is another issuer's".to_owned()));
-        }
-        let endpoint: ProviderUrl = discovery.token_endpoint.parse()?;
+        let endpoint = self.discover().await?;
         let body = form(&[
             ("grant_type", "password"),
             ("scope", "openid"),
@@ -80,19 +74,14 @@ impl IdentityProvider {
         let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
         fields.insert(header::CONTENT_TYPE, kind);
         let answer = self.send(Method::POST, &endpoint.to_string(), fields, &body).await?;
-        if answer.status == 200 {
-            return read::<TokenAnswer>(&answer).map(|token| token.id_token);
-        }
-        let refusal: TokenRefusal = read(&answer)?;
-        let plain = refusal.error.chars().all(|c| c.is_ascii_lowercase() || c == '_');
-        Err(Error::Token(if plain { refusal.error } else { "an unknown error".to_owned() }))
+        read_token(answer.status, &answer.body)
     }
 
-    async fn discover(&self) -> Result<Discovery> {
+    async fn discover(&self) -> Result<ProviderUrl> {
         let url = self.issuer.below("/.well-known/openid-configuration");
         let answer = self.send(Method::GET, &url, HeaderMap::new(), "").await?;
         match answer.status {
-            200 => read(&answer),
+            200 => read_discovery(&self.issuer, &answer.body),
             status => Err(Error::Token(format!("discovery answered status {status}"))),
         }
     }
@@ -109,8 +98,29 @@ impl IdentityProvider {
     }
 }
 
-fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T> {
-    serde_json::from_slice(&answer.body)
+/// The token endpoint that a discovery document names.
+pub(crate) fn read_discovery(issuer: &ProviderUrl, body: &[u8]) -> Result<ProviderUrl> {
+    let discovery: Discovery = read(body)?;
+    // A provider that speaks for another issuer mixes up whom the password goes to
+    // (OpenID Connect Discovery section 4.3).
+    if discovery.issuer.trim_end_matches('/') != issuer.to_string().trim_end_matches('/') {
+        return Err(Error::Token("its discovery document is another issuer's".to_owned()));
+    }
+    discovery.token_endpoint.parse()
+}
+
+/// The token in an answer, or why there is none.
+pub(crate) fn read_token(status: u16, body: &[u8]) -> Result<SecretText> {
+    if status == 200 {
+        return read::<TokenAnswer>(body).map(|token| token.id_token);
+    }
+    let refusal: TokenRefusal = read(body)?;
+    let plain = refusal.error.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    Err(Error::Token(if plain { refusal.error } else { "an unknown error".to_owned() }))
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    serde_json::from_slice(body)
         .map_err(|_| Error::Token("its answer is not understood".to_owned()))
 }
 

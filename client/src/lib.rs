@@ -41,6 +41,8 @@ mod ceremony;
 mod client;
 mod clock;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzed;
 mod home;
 mod identity_provider;
 mod primes;

@@ -58,7 +58,8 @@ impl RetryPolicy {
         let doubled = self.first_pause.saturating_mul(1 << tries.saturating_sub(1).min(16));
         // Between half and all of it; never earlier than asked.
         let spread = doubled.min(self.longest_pause).mul_f64(0.5 + f64::from(jitter) / 510.0);
-        let pause = asked.map_or(spread, |asked| asked + spread.min(self.first_pause));
+        let pause =
+            asked.map_or(spread, |asked| asked.saturating_add(spread.min(self.first_pause)));
         (elapsed.saturating_add(pause) <= patience).then_some(pause)
     }
 }
@@ -98,6 +99,13 @@ mod tests {
         let asked = Failure::Later(Some(Duration::from_secs(11)));
         assert_eq!(POLICY.pause(asked, 1, Duration::ZERO, 0), None);
         assert_eq!(POLICY.pause(Failure::Later(None), 1, Duration::from_secs(10), 0), None);
+    }
+
+    #[test]
+    fn the_longest_retry_after_there_is_does_not_stop_the_client_by_a_panic() {
+        let policy = RetryPolicy { first_pause: Duration::from_secs(1), ..POLICY };
+        let asked = Failure::Later(Some(Duration::from_secs(u64::MAX)));
+        assert_eq!(policy.pause(asked, 1, Duration::ZERO, 255), None);
     }
 
     #[test]

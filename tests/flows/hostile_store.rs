@@ -9,6 +9,9 @@ use sharekeep_tests::message::note;
 use sharekeep_tests::user::PAST_SHORT_SESSION_S;
 use sharekeep_tests::{Deployment, Site, User};
 
+/// How far the clock goes until functions read again what they keep for some seconds.
+const PAST_KEPT_S: i64 = 12;
+
 /// The only item of a table, and the table's full name.
 fn only_item(
     deployment: &Deployment,
@@ -178,6 +181,7 @@ async fn an_edited_tenant_document_is_refused() {
     let wallet = alice.create_wallet().await;
     let (table, item) = only_item(&deployment, "tenants", |item| item["pk"]["S"] == "development");
     put(&deployment, &table, &flip(&item));
+    deployment.stack.clock().set_offset_s(PAST_KEPT_S);
     let before = Before::of(&deployment);
     let bob = User::arrive(&deployment, "bob").await;
     let token = bob.token().sign(sharekeep_local::identity_provider::Signing::Rs256).unwrap();
@@ -198,6 +202,7 @@ async fn an_edited_data_key_is_refused_by_a_fresh_enclave() {
     let (table, item) =
         only_item(&deployment, "data_keys", |item| item["pk"]["S"] == "development");
     put(&deployment, &table, &flip(&item));
+    deployment.stack.clock().set_offset_s(PAST_KEPT_S);
     deployment.stack.restart_enclave().await.unwrap();
     let mut alice = User::arrive(&deployment, "alice").await;
     alice.session_key = session_key;

@@ -51,23 +51,26 @@ impl Device {
     }
 
     pub(super) fn store(&self, vault: &Vault, directory: &Path) -> Result<()> {
+        vault.write(&place(directory, DEVICE), &self.to_plaintext())
+    }
+
+    pub(crate) fn to_plaintext(&self) -> Zeroizing<Vec<u8>> {
         let identity_key = SecretBytes(Zeroizing::new(self.identity.to_bytes().to_vec()));
-        let content = Content { version: VERSION, device: self.id, identity_key };
-        vault.write(&place(directory, DEVICE), &codec::encode_secret(&content))
+        codec::encode_secret(&Content { version: VERSION, device: self.id, identity_key })
     }
 
     pub(super) fn load(vault: &Vault, directory: &Path) -> Result<Self> {
         let path = place(directory, DEVICE);
         let bytes = vault.read(&path)?.ok_or_else(|| Error::NotSetUp(directory.to_owned()))?;
-        let content: Content =
-            codec::decode(&bytes, MAX_BYTES).map_err(|_| Error::Damaged(path.clone()))?;
-        let key = Zeroizing::new(
-            <[u8; 32]>::try_from(&content.identity_key.0[..])
-                .map_err(|_| Error::Damaged(path.clone()))?,
-        );
+        Self::from_plaintext(&bytes).ok_or(Error::Damaged(path))
+    }
+
+    pub(crate) fn from_plaintext(bytes: &[u8]) -> Option<Self> {
+        let content: Content = codec::decode(bytes, MAX_BYTES).ok()?;
+        let key = Zeroizing::new(<[u8; 32]>::try_from(&content.identity_key.0[..]).ok()?);
         if content.version != VERSION {
-            return Err(Error::Damaged(path));
+            return None;
         }
-        Ok(Self { id: content.device, identity: SigningKey::from_bytes(&key) })
+        Some(Self { id: content.device, identity: SigningKey::from_bytes(&key) })
     }
 }

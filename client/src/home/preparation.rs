@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use sharekeep_mpc::Preparation;
 use sharekeep_schemas::{PreparationId, PreparationScope, SecretBytes, codec};
 use std::path::PathBuf;
+use zeroize::Zeroizing;
 
 /// Largest content of a preparation file.
 const MAX_BYTES: usize = 3 * 1024 * 1024;
@@ -31,21 +32,39 @@ struct Content {
     half: SecretBytes,
 }
 
+impl HeldPreparation {
+    pub(crate) fn from_plaintext(bytes: &[u8]) -> Option<Self> {
+        let content: Content = codec::decode(bytes, MAX_BYTES).ok()?;
+        if content.version != VERSION {
+            return None;
+        }
+        Some(Self {
+            id: content.id,
+            scope: content.scope,
+            created_at_unix_s: content.created_at_unix_s,
+            half: Preparation::from_sealed_bytes(content.protocol, &content.half.0).ok()?,
+        })
+    }
+
+    pub(crate) fn to_plaintext(&self) -> Zeroizing<Vec<u8>> {
+        codec::encode_secret(&Content {
+            version: VERSION,
+            id: self.id,
+            scope: self.scope,
+            protocol: self.half.protocol(),
+            created_at_unix_s: self.created_at_unix_s,
+            half: SecretBytes(self.half.to_sealed_bytes()),
+        })
+    }
+}
+
 impl OpenHome {
     /// Keeps a preparation; it replaces the last one of its scope.
     ///
     /// # Errors
     /// [`Error::File`].
     pub fn store_preparation(&self, preparation: &HeldPreparation) -> Result<()> {
-        let content = Content {
-            version: VERSION,
-            id: preparation.id,
-            scope: preparation.scope,
-            protocol: preparation.half.protocol(),
-            created_at_unix_s: preparation.created_at_unix_s,
-            half: SecretBytes(preparation.half.to_sealed_bytes()),
-        };
-        self.vault.write(&self.preparation_file(preparation.scope), &codec::encode_secret(&content))
+        self.vault.write(&self.preparation_file(preparation.scope), &preparation.to_plaintext())
     }
 
     /// The preparation of a scope, if there is one.
@@ -55,20 +74,8 @@ impl OpenHome {
     pub fn preparation(&self, scope: PreparationScope) -> Result<Option<HeldPreparation>> {
         let path = self.preparation_file(scope);
         let Some(bytes) = self.vault.read(&path)? else { return Ok(None) };
-        let damaged = || Error::Damaged(path.clone());
-        let content: Content = codec::decode(&bytes, MAX_BYTES).map_err(|_| damaged())?;
-        if content.version != VERSION || content.scope != scope {
-            return Err(damaged());
-        }
-        let protocol = content.protocol;
-        let half =
-            Preparation::from_sealed_bytes(protocol, &content.half.0).map_err(|_| damaged())?;
-        Ok(Some(HeldPreparation {
-            id: content.id,
-            scope,
-            created_at_unix_s: content.created_at_unix_s,
-            half,
-        }))
+        let held = HeldPreparation::from_plaintext(&bytes).filter(|held| held.scope == scope);
+        held.map(Some).ok_or(Error::Damaged(path))
     }
 
     /// Whether there is a preparation of a scope, without opening it.

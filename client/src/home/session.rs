@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use sharekeep_channel::signature::SessionSigningKey;
 use sharekeep_schemas::{SecretBytes, SessionKeyId, TenantId, UserId, codec};
 use std::path::Path;
+use zeroize::Zeroizing;
 
 /// Largest content of a session file.
 const MAX_BYTES: usize = 2048;
@@ -45,31 +46,37 @@ impl Session {
     }
 
     pub(super) fn store(&self, vault: &Vault, directory: &Path) -> Result<()> {
-        let content = Content {
+        vault.write(&place(directory, SESSION), &self.to_plaintext())
+    }
+
+    pub(crate) fn to_plaintext(&self) -> Zeroizing<Vec<u8>> {
+        codec::encode_secret(&Content {
             version: VERSION,
             key: SecretBytes(self.key.to_sealing_bytes()),
             tenant: self.tenant.clone(),
             user: self.user,
             expires_at_unix_s: self.expires_at_unix_s,
             token_unbound: self.token_unbound,
-        };
-        vault.write(&place(directory, SESSION), &codec::encode_secret(&content))
+        })
     }
 
     pub(super) fn load(vault: &Vault, directory: &Path) -> Result<Option<Self>> {
         let path = place(directory, SESSION);
         let Some(bytes) = vault.read(&path)? else { return Ok(None) };
-        let damaged = || Error::Damaged(path.clone());
-        let content: Content = codec::decode(&bytes, MAX_BYTES).map_err(|_| damaged())?;
+        Self::from_plaintext(&bytes).map(Some).ok_or(Error::Damaged(path))
+    }
+
+    pub(crate) fn from_plaintext(bytes: &[u8]) -> Option<Self> {
+        let content: Content = codec::decode(bytes, MAX_BYTES).ok()?;
         if content.version != VERSION {
-            return Err(damaged());
+            return None;
         }
-        Ok(Some(Self {
-            key: SessionSigningKey::from_sealing_bytes(&content.key.0).map_err(|_| damaged())?,
+        Some(Self {
+            key: SessionSigningKey::from_sealing_bytes(&content.key.0).ok()?,
             tenant: content.tenant,
             user: content.user,
             expires_at_unix_s: content.expires_at_unix_s,
             token_unbound: content.token_unbound,
-        }))
+        })
     }
 }

@@ -5,6 +5,7 @@ use sharekeep_channel::receipt::SignedReceipt;
 use sharekeep_mpc::KeyShare;
 use sharekeep_schemas::{Protocol, Scheme, SecretBytes, WalletId, WalletStatus, codec};
 use std::path::PathBuf;
+use zeroize::Zeroizing;
 
 /// Largest content of a wallet file: the share (under 9 kB), a receipt and a name.
 const MAX_BYTES: usize = 32 * 1024;
@@ -63,7 +64,11 @@ impl HeldWallet {
         &self.share
     }
 
-    fn from_content(content: Content) -> Option<Self> {
+    pub(crate) fn from_plaintext(bytes: &[u8]) -> Option<Self> {
+        let content: Content = codec::decode(bytes, MAX_BYTES).ok()?;
+        if content.version != VERSION {
+            return None;
+        }
         Some(Self {
             id: content.wallet,
             name: content.name,
@@ -75,6 +80,20 @@ impl HeldWallet {
             share: KeyShare::from_sealed_bytes(&content.share.0).ok()?,
         })
     }
+
+    pub(crate) fn to_plaintext(&self) -> Zeroizing<Vec<u8>> {
+        codec::encode_secret(&Content {
+            version: VERSION,
+            wallet: self.id,
+            name: self.name.clone(),
+            protocol: self.protocol,
+            epoch: self.epoch,
+            status: self.status,
+            created_at_unix_s: self.created_at_unix_s,
+            receipt: self.receipt.to_bytes(),
+            share: SecretBytes(self.share.to_sealed_bytes()),
+        })
+    }
 }
 
 impl OpenHome {
@@ -83,18 +102,7 @@ impl OpenHome {
     /// # Errors
     /// [`Error::File`].
     pub fn store_wallet(&self, wallet: &HeldWallet) -> Result<()> {
-        let content = Content {
-            version: VERSION,
-            wallet: wallet.id,
-            name: wallet.name.clone(),
-            protocol: wallet.protocol,
-            epoch: wallet.epoch,
-            status: wallet.status,
-            created_at_unix_s: wallet.created_at_unix_s,
-            receipt: wallet.receipt.to_bytes(),
-            share: SecretBytes(wallet.share.to_sealed_bytes()),
-        };
-        self.vault.write(&self.wallet_file(wallet.id), &codec::encode_secret(&content))
+        self.vault.write(&self.wallet_file(wallet.id), &wallet.to_plaintext())
     }
 
     /// One wallet, if this device holds it.
@@ -104,12 +112,8 @@ impl OpenHome {
     pub fn wallet(&self, id: WalletId) -> Result<Option<HeldWallet>> {
         let path = self.wallet_file(id);
         let Some(bytes) = self.vault.read(&path)? else { return Ok(None) };
-        let content: Content =
-            codec::decode(&bytes, MAX_BYTES).map_err(|_| Error::Damaged(path.clone()))?;
-        if content.version != VERSION || content.wallet != id {
-            return Err(Error::Damaged(path));
-        }
-        HeldWallet::from_content(content).map(Some).ok_or(Error::Damaged(path))
+        let wallet = HeldWallet::from_plaintext(&bytes).filter(|wallet| wallet.id == id);
+        wallet.map(Some).ok_or(Error::Damaged(path))
     }
 
     /// All wallets of this device, oldest first.

@@ -12,6 +12,7 @@
 mod check;
 mod command;
 mod doctor;
+mod fuzz;
 mod lambdas;
 mod programs;
 mod setup;
@@ -62,6 +63,17 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Run fuzz targets from their seeds on.
+    Fuzz {
+        /// One target; all when none is named.
+        target: Option<String>,
+        /// How long each runs.
+        #[arg(long, default_value_t = 30)]
+        seconds: u32,
+        /// Name the targets and stop.
+        #[arg(long)]
+        list: bool,
+    },
     /// Build the workspace, or the Lambda functions.
     Build {
         /// What to build.
@@ -105,11 +117,18 @@ fn run(task: Task) -> Result<()> {
         Task::Up { arguments } => programs::up(&workspace, &arguments),
         Task::Demo { arguments } => programs::demo(&workspace, &arguments),
         Task::Bench { arguments } => programs::bench(&workspace, &arguments),
+        Task::Fuzz { list: true, .. } => fuzz::list(&workspace),
+        Task::Fuzz { target, seconds, list: false } => {
+            fuzz::run(&workspace, &fuzz::Wish { target: target.as_deref(), seconds })
+        }
         Task::Build { target: Target::Workspace } => {
             cargo(["build", "--release", "--workspace", "--locked"]).run()
         }
         Task::Build { target: Target::Lambdas } => lambdas::build(&workspace),
-        Task::Fmt => cargo(["fmt", "--all"]).run(),
+        Task::Fmt => {
+            cargo(["fmt", "--all"]).run()?;
+            cargo(["fmt", "--manifest-path", "fuzz/Cargo.toml"]).run()
+        }
         Task::Doctor => doctor::run(&workspace),
         Task::Setup => setup::checks(&workspace),
     }

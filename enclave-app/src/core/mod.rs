@@ -30,6 +30,8 @@ pub use ceremony::Job;
 pub use issuer_keys::IssuerKeyQuery;
 pub use route::{Route, route};
 pub use stop::{DataKeyQuery, Decision, Refusal, Wish};
+#[cfg(fuzzing)]
+pub use token::fuzzed as fuzzed_token;
 
 use crate::ports::{Draw, Entropy, Nsm};
 use crate::record::DeploymentKeys;

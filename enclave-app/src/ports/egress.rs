@@ -61,21 +61,32 @@ impl EgressProxy {
         let request = format!("CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n");
         stream.write_all(request.as_bytes()).await?;
         stream.flush().await?;
-        let refused = |why| io::Error::new(io::ErrorKind::ConnectionRefused, why);
-        let mut answer = Vec::with_capacity(128);
-        // Byte by byte: what follows the blank line already belongs to the tunnel.
-        while !answer.ends_with(b"\r\n\r\n") {
-            if answer.len() == MAX_ANSWER_BYTES {
-                return Err(refused("the proxy's answer is too long"));
-            }
-            answer.push(stream.read_u8().await?);
-        }
-        if answer.starts_with(b"HTTP/1.1 200") || answer.starts_with(b"HTTP/1.0 200") {
-            Ok(stream)
-        } else {
-            Err(refused("the proxy refused"))
-        }
+        read_answer(&mut stream).await?;
+        Ok(stream)
     }
+}
+
+/// Reads the proxy's answer and nothing after it: that already belongs to the tunnel.
+async fn read_answer(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<()> {
+    let refused = |why| io::Error::new(io::ErrorKind::ConnectionRefused, why);
+    let mut answer = Vec::with_capacity(128);
+    while !answer.ends_with(b"\r\n\r\n") {
+        if answer.len() == MAX_ANSWER_BYTES {
+            return Err(refused("the proxy's answer is too long"));
+        }
+        answer.push(stream.read_u8().await?);
+    }
+    if answer.starts_with(b"HTTP/1.1 200") || answer.starts_with(b"HTTP/1.0 200") {
+        Ok(())
+    } else {
+        Err(refused("the proxy refused"))
+    }
+}
+
+/// What the fuzz targets see of the proxy's answer.
+#[cfg(fuzzing)]
+pub async fn fuzzed_answer(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<()> {
+    read_answer(stream).await
 }
 
 impl Egress for EgressProxy {

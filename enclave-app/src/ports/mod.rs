@@ -11,6 +11,8 @@ mod nsm;
 
 pub use clock::{Clock, SystemClock};
 pub use credentials::{CredentialSource, FileCredentials, KmsCredentials, StaticCredentials};
+#[cfg(fuzzing)]
+pub use egress::fuzzed_answer;
 pub use egress::{Egress, EgressProxy, ProxyAddress, Stream};
 pub use entropy::{Draw, Entropy, KernelEntropy};
 pub use issuer_keys::{IssuerKeySource, IssuerKeysOverEgress};

@@ -10,7 +10,8 @@ use crate::stage::Outcome;
 use crate::workspace::Workspace;
 
 pub(super) fn fmt(_: &Workspace) -> Result<Outcome> {
-    cargo(["fmt", "--all", "--check"]).run().map(passed)
+    cargo(["fmt", "--all", "--check"]).run()?;
+    cargo(["fmt", "--check", "--manifest-path", "fuzz/Cargo.toml"]).run().map(passed)
 }
 
 pub(super) fn clippy(_: &Workspace) -> Result<Outcome> {

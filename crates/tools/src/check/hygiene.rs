@@ -83,7 +83,7 @@ fn fault_of_name(file: &Path) -> Option<String> {
 }
 
 /// A crate that forgets one line would be free of every lint, `forbid(unsafe_code)` included.
-/// Fuzz crates are workspaces of their own and cannot inherit.
+/// The fuzz targets are a workspace of their own and cannot inherit.
 fn fault_of_manifest(file: &Path, text: &str) -> Option<String> {
     let member = file.ends_with("Cargo.toml")
         && text.lines().any(|line| line == "[package]")
@@ -163,7 +163,7 @@ mod tests {
         assert!(fault_of_manifest(manifest, "[package]\nname = \"x\"").is_some());
         assert!(fault_of_manifest(manifest, "[package]\n[lints]\nworkspace = true\n").is_none());
         assert!(fault_of_manifest(Path::new("Cargo.toml"), "[workspace]").is_none());
-        assert!(fault_of_manifest(Path::new("crates/mpc/fuzz/Cargo.toml"), "[package]").is_none());
+        assert!(fault_of_manifest(Path::new("fuzz/Cargo.toml"), "[package]").is_none());
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod metadata;
 
 use anyhow::{Result, bail};
 
+use crate::fuzz;
 use crate::setup;
 use crate::stage::{Outcome, Stages};
 use crate::workspace::Workspace;
@@ -43,6 +44,7 @@ const CHECKS: &[Check] = &[
     Check { name: "docs", job: "documentation, warnings denied", run: build::docs },
     Check { name: "tests", job: "unit and flow tests", run: build::tests },
     Check { name: "doctests", job: "examples in the documentation", run: build::doctests },
+    Check { name: "fuzz", job: "seeds of the fuzz targets", run: fuzz::replay },
 ];
 
 /// Runs the named checks, or all of them when none is named.

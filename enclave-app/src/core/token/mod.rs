@@ -5,6 +5,8 @@
 //! key never becomes an HMAC secret and `none` is no algorithm.
 
 mod claims;
+#[cfg(fuzzing)]
+pub mod fuzzed;
 mod jwk;
 
 pub(super) use jwk::KeySet;

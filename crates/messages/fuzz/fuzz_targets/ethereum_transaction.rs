@@ -1,8 +1,0 @@
-//! Bytes as an Ethereum transaction.
-#![no_main]
-
-use sharekeep_messages::SignRequest;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    sharekeep_messages_fuzz::decode(&SignRequest::EthereumTransaction { unsigned: bytes.into() });
-});

@@ -1,0 +1,65 @@
+//! What a device reads: its own files, the service's refusals, an identity provider's answers.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use sharekeep::{AttestationRoot, Pins, ProviderUrl, RetryPolicy, ServiceUrl, Settings, fuzzed};
+
+use super::schemas::json;
+
+/// A problem document; what comes before the first line break is the `Retry-After` header.
+pub(crate) fn answers(bytes: &[u8]) {
+    let (retry_after, body) = divided(bytes);
+    let Some(refusal) = fuzzed::refusal(429, body, retry_after) else { return };
+    let shown = format!("{refusal} {} {:?}", refusal.request_id(), refusal.detail());
+    assert!(!shown.chars().any(char::is_control), "a service must not drive a terminal");
+    let policy = RetryPolicy { first_pause: Duration::from_secs(2), ..RetryPolicy::default() };
+    let pause = fuzzed::pause(&policy, &refusal, Duration::from_secs(1));
+    assert!(pause.is_none_or(|pause| pause <= policy.patience));
+}
+
+/// The home's files, decrypted.
+pub(crate) fn files(bytes: &[u8]) {
+    for read in fuzzed::FILES {
+        if let Some(written) = read(bytes) {
+            assert!(read(&written).is_some_and(|again| again == written));
+        }
+    }
+    json::<Pins>(bytes);
+}
+
+/// Discovery documents and token answers.
+pub(crate) fn provider(bytes: &[u8]) {
+    static ISSUER: LazyLock<ProviderUrl> =
+        LazyLock::new(|| "https://login.example".parse().expect("it is a URL"));
+    if let Ok(endpoint) = fuzzed::discovery(&ISSUER, bytes) {
+        assert!(endpoint.to_string().starts_with("http"));
+    }
+    for status in [200, 400] {
+        if let Err(error) = fuzzed::token(status, bytes) {
+            assert!(!error.to_string().chars().any(char::is_control));
+        }
+    }
+}
+
+/// Settings, PCR allowlists, root certificates, addresses.
+pub(crate) fn settings(bytes: &[u8]) {
+    if let Some(settings) = fuzzed::settings(bytes) {
+        let again = json::<Settings>(bytes).expect("it was read before");
+        assert_eq!(again, settings);
+        assert!(!settings.allowed_pcrs.is_empty());
+    }
+    let _ = Settings::read_allowlist(bytes);
+    let _ = AttestationRoot::from_file_content(bytes);
+    let Ok(text) = str::from_utf8(bytes) else { return };
+    if let Ok(url) = text.parse::<ServiceUrl>() {
+        assert_eq!(url.to_string().parse::<ServiceUrl>().ok(), Some(url), "one spelling");
+    }
+    let _ = text.parse::<ProviderUrl>();
+}
+
+fn divided(bytes: &[u8]) -> (&str, &[u8]) {
+    let at = bytes.iter().position(|byte| *byte == b'\n');
+    let (first, rest) = at.map_or((&[][..], bytes), |at| (&bytes[..at], &bytes[at + 1..]));
+    (str::from_utf8(first).unwrap_or_default(), rest)
+}
