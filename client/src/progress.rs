@@ -21,6 +21,13 @@ pub enum Step {
         /// How long.
         pause: Duration,
     },
+    /// Backups are fetched and opened.
+    Restoring {
+        /// How many were.
+        done: u32,
+        /// Of how many.
+        of: u32,
+    },
     /// Something is being made ready once, so that signing is fast afterwards.
     Preparing,
 }

@@ -50,11 +50,10 @@ fn check(
 fn status(receipt: &Receipt) -> Result<WalletStatus> {
     match receipt.status {
         receipt::WalletStatus::Pending => Ok(WalletStatus::Pending),
-        receipt::WalletStatus::ActiveUnbacked => Ok(WalletStatus::ActiveUnbacked),
+        receipt::WalletStatus::Active => Ok(WalletStatus::Active),
         receipt::WalletStatus::Locked => Ok(WalletStatus::Locked),
         receipt::WalletStatus::Archived => Ok(WalletStatus::Archived),
-        // Backups do not exist in this version, so no wallet can have one.
-        receipt::WalletStatus::Active => Err(Error::ReceiptFor("version of this interface")),
+        _ => Err(Error::ReceiptFor("version of this interface")),
     }
 }
 
@@ -90,8 +89,8 @@ mod tests {
     fn an_older_receipt_is_refused_a_newer_one_taken() {
         let key = StatementKey::generate(&mut OsRng);
         let pending = receipt(WALLET, 1, receipt::WalletStatus::Pending);
-        let active = receipt(WALLET, 2, receipt::WalletStatus::ActiveUnbacked);
-        assert_eq!(run(&key, &active, Some(&pending)).unwrap(), WalletStatus::ActiveUnbacked);
+        let active = receipt(WALLET, 2, receipt::WalletStatus::Active);
+        assert_eq!(run(&key, &active, Some(&pending)).unwrap(), WalletStatus::Active);
         assert!(matches!(run(&key, &pending, Some(&active)), Err(Error::Receipt(_))));
     }
 

@@ -16,7 +16,7 @@ impl SignedIn<'_> {
             // The wallets first: they must not sign even if the rest fails.
             for mut wallet in self.home.wallets()? {
                 let affected = wallet.preparation_scope() == Some(scope);
-                if affected && wallet.status == WalletStatus::ActiveUnbacked {
+                if affected && wallet.status == WalletStatus::Active {
                     wallet.status = WalletStatus::Locked;
                     self.home.store_wallet(&wallet)?;
                 }

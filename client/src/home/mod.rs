@@ -10,7 +10,8 @@
 //!   key.age          this device's file key, under the passphrase (scrypt)
 //!   device.age       device id and identity key
 //!   session.age      session key
-//!   wallets/<id>.age        one wallet share each, with its last receipt
+//!   recovery.age     the user's recovery key as this device pinned it, and a change under way
+//!   wallets/<id>.age        one wallet share each, with its last receipt and its backup's mark
 //!   preparations/<scope>.age
 //! ```
 
@@ -18,6 +19,7 @@ mod device;
 mod durable;
 mod pins;
 mod preparation;
+mod recovery;
 mod session;
 mod vault;
 mod wallet;
@@ -25,9 +27,12 @@ mod wallet;
 pub use device::Device;
 pub use pins::{AttestedImage, Pins};
 pub use preparation::HeldPreparation;
+pub(crate) use recovery::PendingChange;
+pub use recovery::{BackupMark, HeldRecovery};
 pub use session::Session;
 pub use vault::Passphrase;
-pub use wallet::HeldWallet;
+pub(crate) use vault::{SCRYPT_LOG_N, SCRYPT_LOG_N_LIMIT, decrypt};
+pub use wallet::{HeldWallet, Holding};
 
 use crate::{Error, Result, Settings};
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -258,6 +263,7 @@ const LOCK: &str = "lock";
 const KEY: &str = "key.age";
 const DEVICE: &str = "device.age";
 const SESSION: &str = "session.age";
+const RECOVERY: &str = "recovery.age";
 const WALLETS: &str = "wallets";
 const PREPARATIONS: &str = "preparations";
 

@@ -10,9 +10,9 @@ use zeroize::Zeroizing;
 
 /// scrypt's cost: N = 2^17, r = 8, so 128 MiB and about a fifth of a second for each guess at the
 /// passphrase. It also is what each command pays, so it stays below what a user notices.
-const SCRYPT_LOG_N: u8 = 17;
+pub(crate) const SCRYPT_LOG_N: u8 = 17;
 /// A key file that asks for more was not written by us; the work would stall the command.
-const SCRYPT_LOG_N_LIMIT: u8 = 20;
+pub(crate) const SCRYPT_LOG_N_LIMIT: u8 = 20;
 /// Largest secret file: the largest content is a preparation with its tables (about 1.2 MB).
 const MAX_FILE_BYTES: usize = 4 * 1024 * 1024;
 /// Largest key file.
@@ -33,6 +33,10 @@ impl Passphrase {
             return Err(Error::Usage("the passphrase is empty".to_owned()));
         }
         Ok(Self(SecretString::from(text.as_str())))
+    }
+
+    pub(crate) fn secret(&self) -> SecretString {
+        self.0.clone()
     }
 
     /// Whether two entries are the same; for asking twice.
@@ -89,7 +93,8 @@ impl Vault {
     }
 }
 
-fn decrypt(
+/// Decrypts age's binary form.
+pub(crate) fn decrypt(
     identity: &impl age::Identity,
     sealed: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, DecryptError> {

@@ -1,14 +1,19 @@
+use super::recovery::BackupMark;
 use super::{OpenHome, WALLETS, durable};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 use sharekeep_channel::receipt::SignedReceipt;
 use sharekeep_mpc::KeyShare;
-use sharekeep_schemas::{Protocol, Scheme, SecretBytes, WalletId, WalletStatus, codec};
+use sharekeep_schemas::limits::MAX_BACKUP_BYTES;
+use sharekeep_schemas::sealed::SealedBackup;
+use sharekeep_schemas::{DeviceId, Protocol, Scheme, SecretBytes, WalletId, WalletStatus, codec};
 use std::path::PathBuf;
 use zeroize::Zeroizing;
 
-/// Largest content of a wallet file: the share (under 9 kB), a receipt and a name.
-const MAX_BYTES: usize = 32 * 1024;
+/// Largest content of a wallet file: the share (under 9 kB), a receipt and a name; while the wallet
+/// is being made, its first backup too.
+const MAX_BYTES: usize = 32 * 1024 + MAX_BACKUP_BYTES;
 /// Longest name of a wallet, in bytes.
 const MAX_NAME_BYTES: usize = 64;
 const VERSION: u8 = 1;
@@ -28,9 +33,31 @@ pub struct HeldWallet {
     pub status: WalletStatus,
     /// When it was made, in seconds since 1970.
     pub created_at_unix_s: u64,
-    /// The enclave's last word on it, verified.
-    pub receipt: SignedReceipt,
+    /// The enclave's last word on it, verified; none while the share came from a backup and the
+    /// enclave was not asked yet.
+    pub receipt: Option<SignedReceipt>,
+    /// Whether the enclave takes this device for one of the wallet's.
+    pub holding: Holding,
+    /// The backup that this device stored or saw last.
+    pub backup: Option<BackupMark>,
+    /// The first backup, made and not known to be stored: a repeated activation sends the same.
+    pub(crate) offered: Option<SealedBackup>,
     pub(crate) share: KeyShare,
+}
+
+/// How a device stands to a wallet whose share it holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Holding {
+    /// The enclave knows that it does.
+    Registered,
+    /// The share was opened from a backup, and the enclave is still to be asked.
+    Restoring {
+        /// The device whose half of the preparation came along.
+        prepared_by: Option<DeviceId>,
+    },
+    /// The share was opened from a downloaded bundle, with no service.
+    Offline,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -43,8 +70,10 @@ struct Content {
     epoch: u64,
     status: WalletStatus,
     created_at_unix_s: u64,
-    #[serde(with = "serde_bytes")]
-    receipt: Vec<u8>,
+    receipt: Option<ByteBuf>,
+    holding: Holding,
+    backup: Option<BackupMark>,
+    offered: Option<SealedBackup>,
     share: SecretBytes,
 }
 
@@ -76,7 +105,14 @@ impl HeldWallet {
             epoch: content.epoch,
             status: content.status,
             created_at_unix_s: content.created_at_unix_s,
-            receipt: SignedReceipt::from_bytes(&content.receipt).ok()?,
+            receipt: content
+                .receipt
+                .map(|receipt| SignedReceipt::from_bytes(&receipt))
+                .transpose()
+                .ok()?,
+            holding: content.holding,
+            backup: content.backup,
+            offered: content.offered,
             share: KeyShare::from_sealed_bytes(&content.share.0).ok()?,
         })
     }
@@ -90,7 +126,10 @@ impl HeldWallet {
             epoch: self.epoch,
             status: self.status,
             created_at_unix_s: self.created_at_unix_s,
-            receipt: self.receipt.to_bytes(),
+            receipt: self.receipt.as_ref().map(|receipt| ByteBuf::from(receipt.to_bytes())),
+            holding: self.holding,
+            backup: self.backup.clone(),
+            offered: self.offered.clone(),
             share: SecretBytes(self.share.to_sealed_bytes()),
         })
     }
@@ -180,7 +219,7 @@ impl OpenHome {
     /// # Errors
     /// [`Error::WalletStatus`] if the wallet is not pending.
     pub fn forget_pending_wallet(&self, wallet: &HeldWallet) -> Result<()> {
-        if wallet.status != WalletStatus::Pending {
+        if wallet.status != WalletStatus::Pending || wallet.holding != Holding::Registered {
             let hint = "only a half-made wallet can be forgotten";
             return Err(Error::WalletStatus { status: wallet.status, hint });
         }

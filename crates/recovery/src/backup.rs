@@ -6,7 +6,7 @@ use sharekeep_channel::Transcript;
 use sharekeep_channel::encapsulation::Suite;
 use sharekeep_channel::receipt::StatementPublicKey;
 use sharekeep_schemas::{
-    PreparationId, PreparationScope, Protocol, SecretBytes, TenantId, UserId, WalletId, codec,
+    DeviceId, PreparationId, PreparationScope, Protocol, SecretBytes, TenantId, UserId, WalletId, codec,
 };
 use zeroize::Zeroizing;
 
@@ -86,6 +86,8 @@ pub struct BackedPreparation {
     pub id: PreparationId,
     /// What it serves.
     pub scope: PreparationScope,
+    /// The device that made it: the enclave keeps its own half under that name.
+    pub device: DeviceId,
     /// Its sealed form.
     pub half: SecretBytes,
 }
@@ -185,6 +187,7 @@ mod tests {
             preparation: Some(BackedPreparation {
                 id: PreparationId::new([3; 32]),
                 scope: PreparationScope::Pair(Protocol::Cggmp24),
+                device: DeviceId::new([4; 16]),
                 half: SecretBytes(Zeroizing::new(vec![8; preparation_bytes])),
             }),
             statement_key: StatementKey::generate(&mut OsRng).public_key(),

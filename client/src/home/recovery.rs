@@ -1,0 +1,171 @@
+use super::{OpenHome, RECOVERY, place};
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+use serde_bytes::{ByteArray, ByteBuf};
+use sha2::{Digest, Sha256};
+use sharekeep_recovery::factor_set::{FactorSetPin, SignedFactorSet};
+use sharekeep_schemas::limits::MAX_WALLETS_PER_USER;
+use sharekeep_schemas::sealed::SealedBackup;
+use sharekeep_schemas::{DeviceId, PreparationId, UserId, WalletId, codec};
+
+/// Largest content of a recovery file: two signed statements and the marks of a pending change.
+const MAX_BYTES: usize = 64 * 1024;
+const VERSION: u8 = 1;
+
+/// What this device believes about the user's recovery. It seals backups to the pinned key and
+/// accepts no other one that does not follow from it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HeldRecovery {
+    /// Whose.
+    pub user: UserId,
+    /// The recovery keys and the statement that were believed last.
+    pub pin: FactorSetPin,
+    /// That statement.
+    pub statement: SignedFactorSet,
+}
+
+/// A change of factors that was begun: kept before it is sent, because its answer can get lost.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct PendingChange {
+    pub(crate) user: UserId,
+    pub(crate) pin: FactorSetPin,
+    pub(crate) statement: SignedFactorSet,
+    /// The backups that go with it, of wallets this device holds.
+    pub(crate) marks: Vec<(WalletId, BackupMark)>,
+}
+
+/// What this device knows of a wallet's stored backup, to notice another one in its place.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackupMark {
+    /// Counts the wallet's backups.
+    pub version: u64,
+    /// Generation of the recovery key it is sealed to.
+    pub generation: u64,
+    /// Generation of the share in it.
+    pub epoch: u64,
+    /// SHA-256 of the sealed bytes.
+    pub digest: ByteArray<32>,
+    /// The preparation in it, and the device that made that.
+    pub preparation: Option<(PreparationId, DeviceId)>,
+}
+
+impl BackupMark {
+    pub(crate) fn new(
+        backup: &SealedBackup,
+        preparation: Option<(PreparationId, DeviceId)>,
+    ) -> Self {
+        Self {
+            version: backup.version,
+            generation: backup.generation,
+            epoch: backup.epoch,
+            digest: ByteArray::new(Sha256::digest(&backup.sealed).into()),
+            preparation,
+        }
+    }
+
+    /// Whether a stored backup is the one that was marked.
+    pub(crate) fn matches(&self, stored: &SealedBackup) -> bool {
+        Self::new(stored, self.preparation) == *self
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Content {
+    version: u8,
+    held: Option<Believed>,
+    pending: Option<Begun>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Believed {
+    user: UserId,
+    pin: FactorSetPin,
+    statement: ByteBuf,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Begun {
+    change: Believed,
+    marks: Vec<(WalletId, BackupMark)>,
+}
+
+impl OpenHome {
+    /// What this device believes about the user's recovery, if it believes anything yet.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] or [`Error::File`].
+    pub fn recovery(&self) -> Result<Option<HeldRecovery>> {
+        let held = self.recovery_content()?.held;
+        held.map(|held| {
+            Ok(HeldRecovery {
+                user: held.user,
+                statement: self.statement(&held.statement)?,
+                pin: held.pin,
+            })
+        })
+        .transpose()
+    }
+
+    /// Pins a statement that was verified; a change that was begun is over with it.
+    pub(crate) fn store_recovery(&self, held: &HeldRecovery) -> Result<()> {
+        self.store_recovery_content(&Content {
+            version: VERSION,
+            held: Some(believed(held.user, &held.pin, &held.statement)),
+            pending: None,
+        })
+    }
+
+    pub(crate) fn pending_change(&self) -> Result<Option<PendingChange>> {
+        let pending = self.recovery_content()?.pending;
+        pending
+            .map(|begun| {
+                Ok(PendingChange {
+                    user: begun.change.user,
+                    statement: self.statement(&begun.change.statement)?,
+                    pin: begun.change.pin,
+                    marks: begun.marks,
+                })
+            })
+            .transpose()
+    }
+
+    /// Remembers a change before it is sent, or (`None`) that it came to nothing.
+    pub(crate) fn store_pending_change(&self, pending: Option<&PendingChange>) -> Result<()> {
+        let pending = pending.map(|pending| Begun {
+            change: believed(pending.user, &pending.pin, &pending.statement),
+            marks: pending.marks.clone(),
+        });
+        self.store_recovery_content(&Content { pending, ..self.recovery_content()? })
+    }
+
+    fn recovery_content(&self) -> Result<Content> {
+        let path = place(&self.directory, RECOVERY);
+        let Some(bytes) = self.vault.read(&path)? else {
+            return Ok(Content { version: VERSION, held: None, pending: None });
+        };
+        let content: Content =
+            codec::decode(&bytes, MAX_BYTES).map_err(|_| Error::Damaged(path.clone()))?;
+        let marks = content.pending.as_ref().map_or(0, |begun| begun.marks.len());
+        if content.version != VERSION || marks > MAX_WALLETS_PER_USER {
+            return Err(Error::Damaged(path));
+        }
+        Ok(content)
+    }
+
+    fn store_recovery_content(&self, content: &Content) -> Result<()> {
+        self.vault.write(&place(&self.directory, RECOVERY), &codec::encode_secret(content))
+    }
+
+    fn statement(&self, bytes: &[u8]) -> Result<SignedFactorSet> {
+        SignedFactorSet::from_bytes(bytes)
+            .map_err(|_| Error::Damaged(place(&self.directory, RECOVERY)))
+    }
+}
+
+fn believed(user: UserId, pin: &FactorSetPin, statement: &SignedFactorSet) -> Believed {
+    Believed { user, pin: pin.clone(), statement: ByteBuf::from(statement.to_bytes()) }
+}
