@@ -4,6 +4,7 @@
 use crate::ceremony::SignedIn;
 use crate::ceremony::binding::DEVICE;
 use crate::home::{BackupMark, HeldWallet, Holding, Session};
+use crate::progress::Step;
 use crate::recovery::UnlockedRecovery;
 use crate::{Client, Error, Result};
 use rand_core::OsRng;
@@ -207,6 +208,13 @@ impl SignedIn<'_> {
             }
         }
         Ok(refreshed)
+    }
+
+    /// The same where something else was asked for: what fails is said, and made up for later.
+    pub(crate) async fn refresh_backups_soon(&self) {
+        if self.refresh_backups().await.is_err() {
+            self.progress().report(Step::BackupsBehind);
+        }
     }
 
     /// Reads a wallet's backup and compares it with what this device stored; with a factor also

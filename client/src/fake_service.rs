@@ -2,7 +2,7 @@
 //! otherwise. It knows one user and only FROST.
 
 use crate::ceremony::binding::{Freshness, Run, ceremony_id, execution_id};
-use crate::home::{AttestedImage, Home, OpenHome, Passphrase, Pins, Session};
+use crate::home::{AttestedImage, HeldRecovery, Home, OpenHome, Passphrase, Pins, Session};
 use crate::settings::tests::example;
 use crate::{Client, RetryPolicy, Settings};
 use http::{Method, Request, Response, StatusCode};
@@ -23,14 +23,16 @@ use sharekeep_messages::{SignRequest, TaprootTweak, ToSign};
 use sharekeep_mpc::{
     Ceremony, KeyShare, PartyIndex, Roster, SchnorrKey, Signed, SigningInput, keygen, sign,
 };
+use sharekeep_recovery::factor_set::{FactorSet, NewFactor, SignedFactorSet, Waiver};
+use sharekeep_recovery::{FactorSecret, RecoveryCode, RecoverySeed};
 use sharekeep_schemas::http::{Base64Url, SealedAnswer, SealedRequest, headers};
 use sharekeep_schemas::sealed::{
-    CeremonyAnswer, CeremonyResult, CreateWallet, StartCeremony, StartKind, StepCeremony,
-    WalletChanged,
+    ActivateWallet, BackupOpened, CeremonyAnswer, CeremonyResult, CreateWallet, RecoveryOpened,
+    SealedBackup, StartCeremony, StartKind, StepCeremony, WalletChanged,
 };
 use sharekeep_schemas::{
-    CeremonyId, CeremonyState, Problem, ProblemCode, Protocol, UserId, WalletId, WalletStatus,
-    codec,
+    CeremonyId, CeremonyState, FactorId, Problem, ProblemCode, Protocol, UserId, WalletId,
+    WalletStatus, codec,
 };
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -57,6 +59,8 @@ pub(crate) enum Instead {
     OtherPublicKey,
     /// An honest answer with another ceremony's id.
     OtherCeremony,
+    /// Another backup than the one that was stored.
+    OtherBackup,
     /// An activation's receipt that says what was true before.
     OldReceipt,
 }
@@ -75,6 +79,7 @@ pub(crate) struct FakeService {
     state: Arc<Mutex<State>>,
     settings: Settings,
     pins: Pins,
+    recovery: HeldRecovery,
 }
 
 struct State {
@@ -87,6 +92,8 @@ struct State {
     signings: HashMap<CeremonyId, Ceremony<Signed>>,
     shares: HashMap<WalletId, KeyShare>,
     versions: HashMap<WalletId, u64>,
+    backups: HashMap<WalletId, SealedBackup>,
+    recovery: SignedFactorSet,
 }
 
 const ROSTER: [PartyIndex; 2] = [PartyIndex(0), PartyIndex(1)];
@@ -106,7 +113,10 @@ impl FakeService {
             verified_at_unix_s: crate::clock::now_unix_s(),
         };
         let pins = Pins { statement_key: statement.public_key(), image: Some(image) };
+        let recovery = recovery();
         let state = Arc::new(Mutex::new(State {
+            backups: HashMap::new(),
+            recovery: recovery.statement.clone(),
             keys,
             statement,
             script: VecDeque::new(),
@@ -118,7 +128,7 @@ impl FakeService {
             versions: HashMap::new(),
         }));
         tokio::spawn(accept(listener, Arc::clone(&state)));
-        Self { state, settings, pins }
+        Self { state, settings, pins, recovery }
     }
 
     /// What the next requests get, in turn; honest answers afterwards.
@@ -145,8 +155,22 @@ impl FakeService {
 
     pub(crate) fn home(&self, directory: &std::path::Path) -> OpenHome {
         let passphrase = Passphrase::new("test".to_owned()).unwrap();
-        Home::create(&directory.join("home"), self.settings.clone(), &passphrase).unwrap()
+        let home = Home::create(&directory.join("home"), self.settings.clone(), &passphrase);
+        let home = home.unwrap();
+        home.store_recovery(&self.recovery).unwrap();
+        home
     }
+}
+
+/// A user's recovery with one recovery code.
+fn recovery() -> HeldRecovery {
+    let (tenant, user) = ("demo".parse().unwrap(), UserId::new([1; 32]));
+    let code = RecoveryCode::generate(&mut OsRng);
+    let keys = FactorSecret::recovery_code(&code).keys(&tenant, &user, FactorId::new([2; 16]));
+    let new = [NewFactor { keys: &keys, label: None }];
+    let seed = RecoverySeed::generate(&mut OsRng);
+    let made = FactorSet::first(&tenant, &user, &seed, &new, Waiver::NotGiven, &mut OsRng).unwrap();
+    HeldRecovery { user, pin: made.set.pin(), statement: made.signed }
 }
 
 pub(crate) fn session() -> Session {
@@ -257,6 +281,20 @@ impl State {
         let parts: Vec<_> = path.trim_start_matches("/v1/").split('/').collect();
         match parts[..] {
             ["wallets"] => self.create(read(payload), instead),
+            ["wallets", id, "activate"] => {
+                write(&self.activate(id.parse().unwrap(), read(payload), instead))
+            }
+            ["wallets", id, "backup", "open"] => {
+                let mut backup = self.backups[&id.parse().unwrap()].clone();
+                if matches!(instead, Instead::OtherBackup) {
+                    backup.sealed[70] ^= 1;
+                }
+                write(&BackupOpened { backup })
+            }
+            ["recovery", "open"] => {
+                let statements = vec![ByteBuf::from(self.recovery.to_bytes())];
+                write(&RecoveryOpened { statements, wraps: vec![] })
+            }
             ["wallets", id, verb] => write(&self.change(id.parse().unwrap(), verb, instead)),
             ["ceremonies"] => self.start(read(payload)),
             ["ceremonies", id, "steps"] => self.step(id.parse().unwrap(), read(payload), instead),
@@ -344,9 +382,20 @@ impl State {
         CeremonyResult::Wallet { public_key, receipt }
     }
 
+    fn activate(
+        &mut self,
+        wallet: WalletId,
+        request: ActivateWallet,
+        instead: &Instead,
+    ) -> WalletChanged {
+        let stored = self.backups.entry(wallet).or_insert_with(|| request.backup.clone());
+        assert!(*stored == request.backup, "the backup of a repeated activation is the same");
+        self.change(wallet, "activate", instead)
+    }
+
     fn change(&mut self, wallet: WalletId, verb: &str, instead: &Instead) -> WalletChanged {
         let (status, receipt) = match verb {
-            "activate" => (WalletStatus::ActiveUnbacked, Status::ActiveUnbacked),
+            "activate" => (WalletStatus::Active, Status::Active),
             _ => (WalletStatus::Archived, Status::Archived),
         };
         if matches!(instead, Instead::OldReceipt) {

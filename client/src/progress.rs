@@ -21,6 +21,9 @@ pub enum Step {
         /// How long.
         pause: Duration,
     },
+    /// The newest preparation did not get into the backups: a restored device will have to make
+    /// its own before it signs.
+    BackupsBehind,
     /// Backups are fetched and opened.
     Restoring {
         /// How many were.

@@ -87,6 +87,8 @@ impl SignedIn<'_> {
             }
         }
         self.take_all_over(unlocked, fetched, lost, &mut report).await?;
+        // The backups name the device that made the preparation, which may be gone now.
+        self.refresh_backups_soon().await;
         Ok(report)
     }
 

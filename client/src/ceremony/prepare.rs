@@ -60,7 +60,9 @@ impl SignedIn<'_> {
         let ceremony = begin(execution, Preparing::Cggmp24 { primes })?;
         let kind = StartKind::Prepare { protocol, wallet: None };
         let scope = PreparationScope::Pair(protocol);
-        self.run_preparation(&enclave, ceremony, scope, kind, client_nonce).await
+        let held = self.run_preparation(&enclave, ceremony, scope, kind, client_nonce).await?;
+        self.refresh_backups_soon().await;
+        Ok(held)
     }
 
     /// Makes what a dkls23 wallet needs once before it can sign.

@@ -74,6 +74,10 @@ impl Progress for Display {
             Step::Primes(progress) => self.primes(progress),
             Step::Preparing => self.spin("exchanging proofs with the enclave"),
             Step::Waiting { code, .. } => self.waiting(code),
+            Step::Restoring { done, of } => self.spin(format!("opening backups: {done} of {of}")),
+            Step::BackupsBehind => {
+                say("warning: the backups lack the newest preparation: run `sharekeep prepare`");
+            }
             Step::Ceremony { .. } => self.spin("working with the enclave"),
             _ => {}
         }
