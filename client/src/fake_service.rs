@@ -1,6 +1,8 @@
 //! A service with an enclave in it, for tests: it keeps to the protocol unless a script tells it
 //! otherwise. It knows one user and only FROST.
 
+mod recovery;
+
 use crate::ceremony::binding::{Freshness, Run, ceremony_id, execution_id};
 use crate::home::{AttestedImage, HeldRecovery, Home, OpenHome, Passphrase, Pins, Session};
 use crate::settings::tests::example;
@@ -14,7 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_bytes::ByteBuf;
 use sharekeep_channel::attestation::TrustConfigHash;
-use sharekeep_channel::encapsulation::{EnclaveKeyPair, RequestBinding};
+use sharekeep_channel::encapsulation::{EnclaveKeyPair, PopValue, RequestBinding};
 use sharekeep_channel::receipt::{AuditHead, Receipt, StatementKey, WalletStatus as Status};
 use sharekeep_channel::signature::{
     SessionAlgorithm, SessionSigningKey, SignatureHeaders, peek_key_id,
@@ -23,16 +25,16 @@ use sharekeep_messages::{SignRequest, TaprootTweak, ToSign};
 use sharekeep_mpc::{
     Ceremony, KeyShare, PartyIndex, Roster, SchnorrKey, Signed, SigningInput, keygen, sign,
 };
-use sharekeep_recovery::factor_set::{FactorSet, NewFactor, SignedFactorSet, Waiver};
+use sharekeep_recovery::factor_set::{Change, FactorSet, NewFactor, Waiver};
 use sharekeep_recovery::{FactorSecret, RecoveryCode, RecoverySeed};
 use sharekeep_schemas::http::{Base64Url, SealedAnswer, SealedRequest, headers};
 use sharekeep_schemas::sealed::{
-    ActivateWallet, BackupOpened, CeremonyAnswer, CeremonyResult, CreateWallet, RecoveryOpened,
-    SealedBackup, StartCeremony, StartKind, StepCeremony, WalletChanged,
+    BackupOpened, CeremonyAnswer, CeremonyResult, CreateWallet, StartCeremony, StartKind,
+    StepCeremony, WalletChanged,
 };
 use sharekeep_schemas::{
-    CeremonyId, CeremonyState, FactorId, Problem, ProblemCode, Protocol, UserId, WalletId,
-    WalletStatus, codec,
+    CeremonyId, CeremonyState, DeviceId, FactorId, Problem, ProblemCode, Protocol, UserId,
+    WalletId, WalletStatus, codec,
 };
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -92,8 +94,9 @@ struct State {
     signings: HashMap<CeremonyId, Ceremony<Signed>>,
     shares: HashMap<WalletId, KeyShare>,
     versions: HashMap<WalletId, u64>,
-    backups: HashMap<WalletId, SealedBackup>,
-    recovery: SignedFactorSet,
+    recovery: recovery::Recovery,
+    /// The devices of all homes that were made for this service.
+    devices: Vec<DeviceId>,
 }
 
 const ROSTER: [PartyIndex; 2] = [PartyIndex(0), PartyIndex(1)];
@@ -113,10 +116,15 @@ impl FakeService {
             verified_at_unix_s: crate::clock::now_unix_s(),
         };
         let pins = Pins { statement_key: statement.public_key(), image: Some(image) };
-        let recovery = recovery();
+        let made = first_recovery();
+        let recovery = HeldRecovery {
+            user: UserId::new([1; 32]),
+            pin: made.set.pin(),
+            statement: made.signed.clone(),
+        };
         let state = Arc::new(Mutex::new(State {
-            backups: HashMap::new(),
-            recovery: recovery.statement.clone(),
+            recovery: recovery::Recovery::of(made),
+            devices: vec![],
             keys,
             statement,
             script: VecDeque::new(),
@@ -160,17 +168,42 @@ impl FakeService {
         home.store_recovery(&self.recovery).unwrap();
         home
     }
+
+    /// A device of a user who has set nothing up, here or elsewhere.
+    pub(crate) fn first_home(&self, directory: &std::path::Path) -> OpenHome {
+        self.state.lock().unwrap().recovery = Default::default();
+        self.new_home(directory)
+    }
+
+    /// A device that knows nothing of its user.
+    pub(crate) fn new_home(&self, directory: &std::path::Path) -> OpenHome {
+        let passphrase = Passphrase::new("test".to_owned()).unwrap();
+        let path = directory.join(format!("{}", rand_core::RngCore::next_u64(&mut OsRng)));
+        let home = Home::create(&path, self.settings.clone(), &passphrase).unwrap();
+        self.state.lock().unwrap().devices.push(home.device().id());
+        home
+    }
+
+    /// What the last restore declared lost.
+    pub(crate) fn lost(&self) -> Vec<DeviceId> {
+        self.state.lock().unwrap().recovery.lost.clone()
+    }
+
+    /// Puts another user's recovery in place of this one's.
+    pub(crate) fn swap_recovery(&self) {
+        let made = first_recovery();
+        self.state.lock().unwrap().recovery.current = Some((made.signed, made.set));
+    }
 }
 
-/// A user's recovery with one recovery code.
-fn recovery() -> HeldRecovery {
+/// A user's recovery with one recovery code that nobody knows.
+fn first_recovery() -> Change {
     let (tenant, user) = ("demo".parse().unwrap(), UserId::new([1; 32]));
     let code = RecoveryCode::generate(&mut OsRng);
     let keys = FactorSecret::recovery_code(&code).keys(&tenant, &user, FactorId::new([2; 16]));
     let new = [NewFactor { keys: &keys, label: None }];
     let seed = RecoverySeed::generate(&mut OsRng);
-    let made = FactorSet::first(&tenant, &user, &seed, &new, Waiver::NotGiven, &mut OsRng).unwrap();
-    HeldRecovery { user, pin: made.set.pin(), statement: made.signed }
+    FactorSet::first(&tenant, &user, &seed, &new, Waiver::NotGiven, &mut OsRng).unwrap()
 }
 
 pub(crate) fn session() -> Session {
@@ -238,24 +271,37 @@ async fn answer(
             state.answer_once(&seen, &instead);
             return Err(std::io::Error::other("lost"));
         }
-        _ if seen.method == Method::GET => status(404, b"{\"code\":\"not_found\"}".to_vec()),
-        _ => status(200, state.answer_once(&seen, &instead)),
+        _ if seen.method == Method::GET => match state.list(&seen.path) {
+            Some(page) => status(200, page.to_string().into_bytes()),
+            None => status(404, b"{\"code\":\"not_found\"}".to_vec()),
+        },
+        _ => {
+            let (code, body) = state.answer_once(&seen, &instead);
+            status(code, body)
+        }
     }
     .unwrap())
 }
 
 impl State {
     /// The same answer for the same key, as functions give it.
-    fn answer_once(&mut self, seen: &Seen, instead: &Instead) -> Vec<u8> {
+    fn answer_once(&mut self, seen: &Seen, instead: &Instead) -> (u16, Vec<u8>) {
         if let Some(answer) = self.answers.get(&seen.idempotency_key) {
-            return answer.clone();
+            return (200, answer.clone());
         }
-        let answer = self.answer_sealed(seen, instead);
-        self.answers.insert(seen.idempotency_key.clone(), answer.clone());
-        answer
+        match self.answer_sealed(seen, instead) {
+            Ok(answer) => {
+                self.answers.insert(seen.idempotency_key.clone(), answer.clone());
+                (200, answer)
+            }
+            Err(code) => {
+                let problem = Problem::new(code, None, "id".to_owned());
+                (code.status(), serde_json::to_vec(&problem).unwrap())
+            }
+        }
     }
 
-    fn answer_sealed(&mut self, seen: &Seen, instead: &Instead) -> Vec<u8> {
+    fn answer_sealed(&mut self, seen: &Seen, instead: &Instead) -> recovery::Answer {
         let request: SealedRequest = serde_json::from_slice(&seen.body).unwrap();
         let signed = SignatureHeaders {
             signature_input: seen.signature_input.clone(),
@@ -269,37 +315,43 @@ impl State {
             idempotency_key: &seen.idempotency_key,
         };
         let opened = self.keys.open(&binding, &request.sealed.0).unwrap();
-        let plaintext = self.handle(&seen.path, &opened.plaintext, instead);
+        let plaintext = self.handle(&seen.path, &opened.plaintext, &opened.pop, instead)?;
         let mut sealed = opened.responder.seal(&plaintext, &mut OsRng).unwrap();
         if matches!(instead, Instead::OtherEnclave) {
             *sealed.last_mut().unwrap() ^= 1;
         }
-        serde_json::to_vec(&SealedAnswer { sealed: Base64Url(sealed) }).unwrap()
+        Ok(serde_json::to_vec(&SealedAnswer { sealed: Base64Url(sealed) }).unwrap())
     }
 
-    fn handle(&mut self, path: &str, payload: &[u8], instead: &Instead) -> Vec<u8> {
+    fn handle(
+        &mut self,
+        path: &str,
+        payload: &[u8],
+        pop: &PopValue,
+        instead: &Instead,
+    ) -> recovery::Answer {
         let parts: Vec<_> = path.trim_start_matches("/v1/").split('/').collect();
-        match parts[..] {
+        Ok(match parts[..] {
             ["wallets"] => self.create(read(payload), instead),
             ["wallets", id, "activate"] => {
-                write(&self.activate(id.parse().unwrap(), read(payload), instead))
+                self.take_first_backup(read(payload))?;
+                write(&self.change(id.parse().unwrap(), "activate", instead))
             }
-            ["wallets", id, "backup", "open"] => {
-                let mut backup = self.backups[&id.parse().unwrap()].clone();
+            ["wallets", _, "backup", "open"] => {
+                let honest = self.handle_recovery(&parts, payload, pop)?;
+                let mut opened: BackupOpened = read(&honest);
                 if matches!(instead, Instead::OtherBackup) {
-                    backup.sealed[70] ^= 1;
+                    opened.backup.sealed[70] ^= 1;
                 }
-                write(&BackupOpened { backup })
+                write(&opened)
             }
-            ["recovery", "open"] => {
-                let statements = vec![ByteBuf::from(self.recovery.to_bytes())];
-                write(&RecoveryOpened { statements, wraps: vec![] })
+            ["wallets", id, "archive"] => {
+                write(&self.change(id.parse().unwrap(), "archive", instead))
             }
-            ["wallets", id, verb] => write(&self.change(id.parse().unwrap(), verb, instead)),
             ["ceremonies"] => self.start(read(payload)),
             ["ceremonies", id, "steps"] => self.step(id.parse().unwrap(), read(payload), instead),
-            _ => panic!("{path}"),
-        }
+            _ => self.handle_recovery(&parts, payload, pop)?,
+        })
     }
 
     fn freshness(nonce: &[u8; 32], keys: &EnclaveKeyPair) -> impl Fn(&Run<'_>) -> Execution {
@@ -380,17 +432,6 @@ impl State {
         self.shares.insert(wallet, share);
         let receipt = self.receipt(wallet, Status::Pending);
         CeremonyResult::Wallet { public_key, receipt }
-    }
-
-    fn activate(
-        &mut self,
-        wallet: WalletId,
-        request: ActivateWallet,
-        instead: &Instead,
-    ) -> WalletChanged {
-        let stored = self.backups.entry(wallet).or_insert_with(|| request.backup.clone());
-        assert!(*stored == request.backup, "the backup of a repeated activation is the same");
-        self.change(wallet, "activate", instead)
     }
 
     fn change(&mut self, wallet: WalletId, verb: &str, instead: &Instead) -> WalletChanged {

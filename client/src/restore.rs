@@ -186,9 +186,7 @@ impl SignedIn<'_> {
             // A share that is not this party's proves nothing; the answer will lack its wallet.
             wallets: held.iter().filter_map(|wallet| proof(wallet, pop)).collect(),
             lost: lost.to_vec(),
-            unlock: keys
-                .unlock_device(self.tenant(), self.user_id(), device, pop.as_bytes())
-                .to_vec(),
+            unlock: keys.unlock_device(self.tenant(), self.user_id(), device, pop).to_vec(),
         };
         let restored: Restored = client
             .with_enclave(|enclave| async move {

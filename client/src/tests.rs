@@ -1,5 +1,7 @@
 //! The SDK against a service that does what a script says.
 
+mod recovery;
+
 use crate::fake_service::{FakeService, Instead, session};
 use crate::home::HeldWallet;
 use crate::{BackupState, Error, ErrorKind, NewWallet, Progress, Session, SignedIn, Silent, Step};
@@ -168,7 +170,7 @@ async fn an_activation_whose_answer_was_lost_is_repeated_with_the_same_backup() 
     assert!(user.create_wallet(&frost(Scheme::EddsaEd25519)).await.is_err());
     let mut pending = home.find_wallet("mine").unwrap();
     assert_eq!(pending.status, WalletStatus::Pending);
-    // The service refuses any other backup than the first.
+    // The service would refuse any other backup than the first.
     user.activate_wallet(&mut pending).await.unwrap();
     let kept = home.find_wallet("mine").unwrap();
     assert_eq!(kept.status, WalletStatus::Active);

@@ -92,8 +92,7 @@ impl SignedIn<'_> {
     }
 
     /// The activation landed once, its answer was lost, and the backup was sealed anew since then,
-    /// by a device that changed the factors. The sealed answer with a backup says so; then the
-    /// wallet is active. What is inside cannot be seen from here, so it is replaced.
+    /// by a device that changed the factors. The stored backup, offered again, gets the receipt. What is inside cannot be seen from here, so it is replaced.
     async fn take_activated(&self, wallet: &mut HeldWallet, refused: Error) -> Result<()> {
         let stored = match self.open_backup(wallet.id).await {
             Ok(stored) if stored.epoch == wallet.epoch => stored,
@@ -101,11 +100,10 @@ impl SignedIn<'_> {
             // There is none: the refusal was about something else.
             Err(_) => return Err(refused),
         };
-        wallet.backup = Some(BackupMark::new(&stored, None));
-        wallet.status = WalletStatus::Active;
-        self.put_backup(wallet).await?;
-        wallet.offered = None;
-        self.home().store_wallet(wallet)
+        // The stored backup offered once more is the same activation, and gets its receipt.
+        let mark = BackupMark::new(&stored, None);
+        self.activate_with(wallet, stored, mark).await?;
+        self.put_backup(wallet).await
     }
 
     /// Puts a wallet away for good. The share stays on this device, but the enclave signs no more.

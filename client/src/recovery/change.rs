@@ -10,8 +10,7 @@ use sharekeep_recovery::factor_set::{
 };
 use sharekeep_recovery::{RecoveryPublic, RecoverySeed, UserBackup};
 use sharekeep_schemas::sealed::{ChangeFactors, FactorWrap, FactorsChanged, SealedBackup, VERSION};
-use sharekeep_schemas::{FactorId, WalletId, WalletStatus};
-use std::collections::BTreeSet;
+use sharekeep_schemas::{FactorId, WalletId};
 
 const SET_UP_ALREADY: &str = "recovery is set up already: use `sharekeep factor`";
 
@@ -152,18 +151,9 @@ impl SignedIn<'_> {
         unlocked: &UnlockedRecovery,
         to: &RecoveryPublic,
     ) -> Result<(Vec<SealedBackup>, Vec<(WalletId, BackupMark)>)> {
-        let wallets = self.client().list_wallets(self.session()).await?;
-        let archived: BTreeSet<_> = wallets
-            .iter()
-            .filter(|wallet| wallet.status == WalletStatus::Archived)
-            .map(|wallet| wallet.wallet_id)
-            .collect();
         let (mut backups, mut marks) = (Vec::new(), Vec::new());
         for view in self.client().list_backups(self.session()).await? {
             let id = view.wallet_id;
-            if archived.contains(&id) {
-                continue;
-            }
             let held =
                 self.home().wallet(id)?.filter(|wallet| wallet.holding == Holding::Registered);
             let backup = if let Some(wallet) = held {

@@ -1,53 +1,63 @@
-//! The word of whoever unlocked the seed, for a device that comes back.
+//! The recovery key's word that a device may take wallets over.
 //!
-//! An old share alone proves possession; a thief has that too. Only a factor opens the seed, so only
-//! its key can say that a device may take wallets over.
+//! A share alone must not be enough: who holds an old device holds its shares. The signature shows
+//! that a factor was unlocked, for this device and this one request.
 
-use crate::derivation::UNLOCK;
-use crate::{RecoveryKeys, RecoveryPublic, Result};
+use crate::derivation::DEVICE_UNLOCK;
+use crate::{Error, RecoveryKeys, RecoveryPublic, Result};
 use serde_bytes::ByteArray;
 use sharekeep_channel::Transcript;
+use sharekeep_channel::encapsulation::PopValue;
 use sharekeep_schemas::{DeviceId, TenantId, UserId};
 
-fn message(tenant: &TenantId, user: &UserId, device: DeviceId, pop: &[u8; 32]) -> Vec<u8> {
-    Transcript::new(UNLOCK)
-        .field(tenant.as_str().as_bytes())
-        .field(user.as_bytes())
-        .field(device.as_bytes())
-        .field(pop)
-        .finish()
-}
-
 impl RecoveryKeys {
-    /// Signs that this device unlocked the seed, within one encapsulation: `pop` is its exported
-    /// value.
+    /// Signs (Ed25519) that `device` may take the user's wallets over in the encapsulated request
+    /// that exported `pop`.
     #[must_use]
     pub fn unlock_device(
         &self,
         tenant: &TenantId,
         user: &UserId,
         device: DeviceId,
-        pop: &[u8; 32],
+        pop: &PopValue,
     ) -> [u8; 64] {
-        *self.sign(&message(tenant, user, device, pop))
+        *self.sign(&message(self.public().generation, tenant, user, device, pop))
     }
 }
 
 impl RecoveryPublic {
-    /// Checks what [`RecoveryKeys::unlock_device`] made.
+    /// Checks what [`RecoveryKeys::unlock_device`] signed.
     ///
     /// # Errors
-    /// [`Error::SetSignature`](crate::Error::SetSignature).
+    /// [`Error::DeviceUnlock`].
     pub fn check_unlock(
         &self,
         tenant: &TenantId,
         user: &UserId,
         device: DeviceId,
-        pop: &[u8; 32],
-        signature: &[u8; 64],
+        pop: &PopValue,
+        signature: &[u8],
     ) -> Result<()> {
-        self.check(&message(tenant, user, device, pop), &ByteArray::new(*signature))
+        let signature: [u8; 64] = signature.try_into().map_err(|_| Error::DeviceUnlock)?;
+        let message = message(self.generation, tenant, user, device, pop);
+        self.check(&message, &ByteArray::new(signature)).map_err(|_| Error::DeviceUnlock)
     }
+}
+
+fn message(
+    generation: u64,
+    tenant: &TenantId,
+    user: &UserId,
+    device: DeviceId,
+    pop: &PopValue,
+) -> Vec<u8> {
+    Transcript::new(DEVICE_UNLOCK)
+        .field(tenant.as_str().as_bytes())
+        .field(user.as_bytes())
+        .field(device.as_bytes())
+        .field(&generation.to_be_bytes())
+        .field(pop.as_bytes())
+        .finish()
 }
 
 #[cfg(test)]
@@ -55,19 +65,35 @@ mod tests {
     use super::*;
     use crate::RecoverySeed;
     use rand_core::OsRng;
+    use sharekeep_channel::encapsulation::{EnclaveKeyPair, RequestBinding, Sender, Suite};
+
+    fn pop() -> PopValue {
+        let enclave = EnclaveKeyPair::generate(&mut OsRng);
+        let binding = RequestBinding { method: "POST", path: "/v1/restore", request_id: "1" };
+        let sender =
+            Sender::new(enclave.public_key(), Suite::default(), &binding, &mut OsRng).unwrap();
+        sender.pop().clone()
+    }
 
     #[test]
-    fn an_unlock_is_for_one_device_and_one_request() {
-        let keys = RecoverySeed::generate(&mut OsRng).keys(1);
-        let (tenant, user) = ("app".parse().unwrap(), UserId::new([1; 32]));
-        let (device, pop) = (DeviceId::new([2; 16]), [3; 32]);
+    fn a_device_is_let_in_by_the_current_seed_for_one_request_of_its_own() {
+        let seed = RecoverySeed::generate(&mut OsRng);
+        let (tenant, other): (TenantId, TenantId) = ("app".parse().unwrap(), "b".parse().unwrap());
+        let (user, device, pop) = (UserId::new([1; 32]), DeviceId::new([2; 16]), self::pop());
+        let keys = seed.keys(3);
         let signature = keys.unlock_device(&tenant, &user, device, &pop);
-        let check = |user: &UserId, device, pop| {
-            keys.public().check_unlock(&tenant, user, device, pop, &signature)
+        let check = |public: &RecoveryPublic, tenant, user, device, pop| {
+            public.check_unlock(tenant, &user, device, pop, &signature).is_ok()
         };
-        check(&user, device, &pop).unwrap();
-        assert!(check(&UserId::new([9; 32]), device, &pop).is_err());
-        assert!(check(&user, DeviceId::new([9; 16]), &pop).is_err());
-        assert!(check(&user, device, &[9; 32]).is_err());
+        let public = keys.public();
+        assert!(check(public, &tenant, user, device, &pop));
+        assert!(!check(public, &other, user, device, &pop));
+        assert!(!check(public, &tenant, UserId::new([9; 32]), device, &pop));
+        assert!(!check(public, &tenant, user, DeviceId::new([9; 16]), &pop));
+        assert!(!check(public, &tenant, user, device, &self::pop()));
+        assert!(!check(seed.keys(4).public(), &tenant, user, device, &pop));
+        let stranger = RecoverySeed::generate(&mut OsRng).keys(3);
+        assert!(!check(stranger.public(), &tenant, user, device, &pop));
+        assert!(public.check_unlock(&tenant, &user, device, &pop, &signature[..63]).is_err());
     }
 }

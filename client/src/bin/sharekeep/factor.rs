@@ -6,7 +6,7 @@ use crate::unlock;
 use serde_json::{Value, json};
 use sharekeep::{Error, FactorDraft, NewFactor, Result, SignedIn, write_secret_file};
 use sharekeep_recovery::factor_set::{FactorSet, Waiver};
-use sharekeep_schemas::{FactorId, FactorKind, SecretText};
+use sharekeep_schemas::{FactorKind, SecretText};
 use std::io::IsTerminal;
 use std::path::Path;
 
@@ -232,10 +232,10 @@ fn report(set: &FactorSet) -> Report {
     Report::new(text, json)
 }
 
-/// For scripts that take ids out of a listing.
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sharekeep_schemas::FactorId;
 
     #[test]
     fn an_id_of_a_factor_in_a_report_is_the_one_that_commands_take() {
