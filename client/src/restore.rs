@@ -17,7 +17,10 @@ use sharekeep_schemas::sealed::{
     Restore, Restored, RestoredStatus, RestoredWallet, SealedBackup, VERSION,
 };
 use sharekeep_schemas::{DeviceId, PreparationScope, Protocol, WalletId, WalletStatus};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What all cggmp24 wallets of this device share.
+const PAIR: PreparationScope = PreparationScope::Pair(Protocol::Cggmp24);
 
 /// What came of one wallet.
 #[derive(Debug)]
@@ -54,12 +57,18 @@ impl SignedIn<'_> {
     /// same transaction. It may be repeated at any time.
     ///
     /// # Errors
-    /// [`Error::Refused`] and others that concern all wallets; what concerns one is in the report.
+    /// [`Error::Usage`] if this very device is declared lost, [`Error::Refused`] and others that
+    /// concern all wallets; what concerns one is in the report.
     pub async fn restore(
         &self,
         unlocked: &UnlockedRecovery,
         lost: &[DeviceId],
     ) -> Result<RestoreReport> {
+        let lost: BTreeSet<_> = lost.iter().copied().collect();
+        if lost.contains(&self.home().device().id()) {
+            return Err(Error::Usage("the device that restores cannot be lost".to_owned()));
+        }
+        let lost: Vec<_> = lost.into_iter().collect();
         let views = self.client().list_wallets(self.session()).await?;
         let backups = self.client().list_backups(self.session()).await?;
         let mut report = RestoreReport::default();
@@ -86,7 +95,7 @@ impl SignedIn<'_> {
                 Err(error) => drop(report.wallets.insert(id, WalletOutcome::Failed(error))),
             }
         }
-        self.take_all_over(unlocked, fetched, lost, &mut report).await?;
+        self.take_all_over(unlocked, fetched, &lost, &mut report).await?;
         // The backups name the device that made the preparation, which may be gone now.
         self.refresh_backups_soon().await;
         Ok(report)
@@ -143,32 +152,48 @@ impl SignedIn<'_> {
         if wallets.is_empty() && !lost.is_empty() {
             self.take_over_batch(unlocked, &mut [], lost).await?;
         }
+        let brought = |wallet: &HeldWallet| {
+            matches!(wallet.holding, Holding::Restoring { prepared_by: Some(_) })
+        };
+        let half_brought = wallets.iter().any(brought);
+        let mut results = Vec::with_capacity(wallets.len());
         for batch in wallets.chunks_mut(MAX_WALLETS_PER_RESTORE) {
-            let results = match self.take_over_batch(unlocked, batch, lost).await {
+            results.extend(match self.take_over_batch(unlocked, batch, lost).await {
                 Ok(results) => results,
                 Err(error) if batch.len() == 1 => vec![Err(error)],
                 // One that is refused must not keep the others out.
-                Err(_) => {
-                    let mut results = Vec::new();
-                    for wallet in batch.iter_mut() {
-                        let one = std::slice::from_mut(wallet);
-                        let result = self.take_over_batch(unlocked, one, lost).await;
-                        results.push(result.and_then(|mut one| {
-                            one.pop().unwrap_or(Err(Error::Disagreement("restored wallets")))
-                        }));
-                    }
-                    results
-                }
+                Err(_) => self.take_over_singly(unlocked, batch, lost).await,
+            });
+        }
+        // The enclave lacks its half of the one that came along, so this half is worth nothing.
+        if half_brought && !results.iter().any(|result| matches!(result, Ok(true))) {
+            self.home().forget_preparation(PAIR)?;
+        }
+        for (wallet, result) in wallets.iter().zip(results) {
+            let outcome = match result {
+                Ok(_) => WalletOutcome::Restored { prepared: self.is_prepared(wallet).await },
+                Err(error) => WalletOutcome::Failed(error),
             };
-            for (wallet, result) in batch.iter_mut().zip(results) {
-                let outcome = match result {
-                    Ok(prepared) => self.finish(wallet, prepared).await,
-                    Err(error) => WalletOutcome::Failed(error),
-                };
-                report.wallets.insert(wallet.id, outcome);
-            }
+            report.wallets.insert(wallet.id, outcome);
         }
         Ok(())
+    }
+
+    async fn take_over_singly(
+        &self,
+        unlocked: &UnlockedRecovery,
+        batch: &mut [HeldWallet],
+        lost: &[DeviceId],
+    ) -> Vec<Result<bool>> {
+        let mut results = Vec::with_capacity(batch.len());
+        for wallet in batch {
+            let one = std::slice::from_mut(wallet);
+            let result = self.take_over_batch(unlocked, one, lost).await;
+            results.push(result.and_then(|mut one| {
+                one.pop().unwrap_or(Err(Error::Disagreement("restored wallets")))
+            }));
+        }
+        results
     }
 
     /// One transaction. Says for each wallet whether the server's half of the preparation came along.
@@ -218,22 +243,18 @@ impl SignedIn<'_> {
         Ok(status.prepared)
     }
 
-    /// Makes what a dkls23 wallet needs at once; a pair's preparation that did not come along is
-    /// made before the next signature.
-    async fn finish(&self, wallet: &HeldWallet, prepared: bool) -> WalletOutcome {
-        let prepared = match wallet.protocol {
+    /// Whether a restored wallet signs at once. What a dkls23 wallet needs is made now; a pair's
+    /// preparation that did not come along is made before the next signature.
+    async fn is_prepared(&self, wallet: &HeldWallet) -> bool {
+        match wallet.protocol {
             Protocol::Frost => true,
-            Protocol::Cggmp24 => {
-                let pair = PreparationScope::Pair(Protocol::Cggmp24);
-                prepared || self.home().has_preparation(pair)
-            }
+            Protocol::Cggmp24 => self.home().has_preparation(PAIR),
             // The wallet is restored all the same.
             Protocol::Dkls23 if wallet.status == WalletStatus::Active => {
                 self.prepare_wallet(wallet).await.is_ok()
             }
             Protocol::Dkls23 => false,
-        };
-        WalletOutcome::Restored { prepared }
+        }
     }
 }
 
