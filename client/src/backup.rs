@@ -173,8 +173,13 @@ impl SignedIn<'_> {
         let payload = &PutBackup { version: VERSION, backup };
         client
             .with_enclave(|enclave| async move {
-                let sealed =
-                    client.seal(&enclave, path, |_| payload, |r| serde_json::to_vec(&r))?;
+                let sealed = client.seal(
+                    &enclave,
+                    &session.key,
+                    path,
+                    |_| payload,
+                    |r| serde_json::to_vec(&r),
+                )?;
                 client.post(&session.key, &sealed.if_match(replaced)).await
             })
             .await
@@ -186,13 +191,18 @@ impl SignedIn<'_> {
     /// # Errors
     /// As [`Self::put_backup`].
     pub async fn refresh_backups(&self) -> Result<usize> {
+        let mut wallets = self.home().wallets()?;
+        wallets.retain(|wallet| {
+            wallet.status == WalletStatus::Active && wallet.holding == Holding::Registered
+        });
+        // A device that prepares before its first wallet may have no recovery yet.
+        if wallets.is_empty() {
+            return Ok(0);
+        }
         let generation = self.recovery_pin()?.pin.recovery.generation;
         let device = self.home().device().id();
         let mut refreshed = 0;
-        for mut wallet in self.home().wallets()? {
-            if wallet.status != WalletStatus::Active || wallet.holding != Holding::Registered {
-                continue;
-            }
+        for mut wallet in wallets {
             let preparation = match wallet.preparation_scope() {
                 Some(scope @ PreparationScope::Pair(_)) => self.home().preparation(scope)?,
                 _ => None,

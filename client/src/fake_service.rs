@@ -24,16 +24,14 @@ use sharekeep_messages::{SignRequest, TaprootTweak, ToSign};
 use sharekeep_mpc::{
     Ceremony, KeyShare, PartyIndex, Roster, SchnorrKey, Signed, SigningInput, keygen, sign,
 };
-use sharekeep_recovery::factor_set::{Change, FactorSet, NewFactor, Waiver};
-use sharekeep_recovery::{FactorSecret, RecoveryCode, RecoverySeed};
 use sharekeep_schemas::http::{Base64Url, SealedAnswer, SealedRequest};
 use sharekeep_schemas::sealed::{
     BackupOpened, CeremonyAnswer, CeremonyResult, CreateWallet, StartCeremony, StartKind,
     StepCeremony, WalletChanged,
 };
 use sharekeep_schemas::{
-    CeremonyId, CeremonyState, DeviceId, FactorId, Problem, ProblemCode, Protocol, UserId,
-    WalletId, WalletStatus, codec,
+    CeremonyId, CeremonyState, DeviceId, Problem, ProblemCode, Protocol, UserId, WalletId,
+    WalletStatus, codec,
 };
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -115,7 +113,7 @@ impl FakeService {
             verified_at_unix_s: crate::clock::now_unix_s(),
         };
         let pins = Pins { statement_key: statement.public_key(), image: Some(image) };
-        let made = first_recovery();
+        let made = recovery::first_recovery();
         let recovery = HeldRecovery {
             user: UserId::new([1; 32]),
             pin: made.set.pin(),
@@ -190,19 +188,9 @@ impl FakeService {
 
     /// Puts another user's recovery in place of this one's.
     pub(crate) fn swap_recovery(&self) {
-        let made = first_recovery();
+        let made = recovery::first_recovery();
         self.state.lock().unwrap().recovery.current = Some((made.signed, made.set));
     }
-}
-
-/// A user's recovery with one recovery code that nobody knows.
-fn first_recovery() -> Change {
-    let (tenant, user) = ("demo".parse().unwrap(), UserId::new([1; 32]));
-    let code = RecoveryCode::generate(&mut OsRng);
-    let keys = FactorSecret::recovery_code(&code).keys(&tenant, &user, FactorId::new([2; 16]));
-    let new = [NewFactor { keys: &keys, label: None }];
-    let seed = RecoverySeed::generate(&mut OsRng);
-    FactorSet::first(&tenant, &user, &seed, &new, Waiver::NotGiven, &mut OsRng).unwrap()
 }
 
 pub(crate) fn session() -> Session {

@@ -215,8 +215,9 @@ impl SignedIn<'_> {
         };
         let restored: Restored = client
             .with_enclave(|enclave| async move {
-                let sealed =
-                    client.seal(&enclave, "/v1/restore", payload, |r| serde_json::to_vec(&r))?;
+                let sealed = client.seal(&enclave, &session.key, "/v1/restore", payload, |r| {
+                    serde_json::to_vec(&r)
+                })?;
                 client.post(&session.key, &sealed).await
             })
             .await?;

@@ -6,11 +6,11 @@ use serde_bytes::ByteBuf;
 use sharekeep_channel::encapsulation::PopValue;
 use sharekeep_channel::receipt::WalletStatus as Status;
 use sharekeep_mpc::{PartyIndex, PossessionBinding, PossessionProof};
-use sharekeep_recovery::FactorSet;
-use sharekeep_recovery::factor_set::{Change, SignedFactorSet};
+use sharekeep_recovery::factor_set::{Change, NewFactor, SignedFactorSet, Waiver};
 use sharekeep_recovery::passcode::{
     PasscodeBinding, PasscodeServer, PendingLogin, RegisteredPasscode, Stretching,
 };
+use sharekeep_recovery::{FactorSecret, FactorSet, RecoveryCode, RecoverySeed};
 use sharekeep_schemas::http::{BackupView, Base64Url, FactorView, WalletView};
 use sharekeep_schemas::sealed::{
     ActivateWallet, BackupOpened, BackupStored, ChangeFactors, FactorsChanged, FinishGuess,
@@ -39,6 +39,16 @@ const USER: UserId = UserId::new([1; 32]);
 
 fn tenant() -> TenantId {
     "demo".parse().unwrap()
+}
+
+/// A user's recovery with one recovery code that nobody knows.
+pub(super) fn first_recovery() -> Change {
+    let (tenant, user) = (tenant(), USER);
+    let code = RecoveryCode::generate(&mut OsRng);
+    let keys = FactorSecret::recovery_code(&code).keys(&tenant, &user, FactorId::new([2; 16]));
+    let new = [NewFactor { keys: &keys, label: None }];
+    let seed = RecoverySeed::generate(&mut OsRng);
+    FactorSet::first(&tenant, &user, &seed, &new, Waiver::NotGiven, &mut OsRng).unwrap()
 }
 
 fn binding(tenant: &TenantId, factor: FactorId) -> PasscodeBinding<'_> {

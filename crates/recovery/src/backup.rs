@@ -6,7 +6,8 @@ use sharekeep_channel::Transcript;
 use sharekeep_channel::encapsulation::Suite;
 use sharekeep_channel::receipt::StatementPublicKey;
 use sharekeep_schemas::{
-    DeviceId, PreparationId, PreparationScope, Protocol, SecretBytes, TenantId, UserId, WalletId, codec,
+    DeviceId, PreparationId, PreparationScope, Protocol, SecretBytes, TenantId, UserId, WalletId,
+    codec,
 };
 use zeroize::Zeroizing;
 

@@ -66,10 +66,17 @@ mod tests {
     use crate::RecoverySeed;
     use rand_core::OsRng;
     use sharekeep_channel::encapsulation::{EnclaveKeyPair, RequestBinding, Sender, Suite};
+    use sharekeep_channel::signature::{SessionAlgorithm, SessionSigningKey};
 
     fn pop() -> PopValue {
         let enclave = EnclaveKeyPair::generate(&mut OsRng);
-        let binding = RequestBinding { method: "POST", path: "/v1/restore", request_id: "1" };
+        let session = SessionSigningKey::generate(SessionAlgorithm::Ed25519, &mut OsRng);
+        let binding = RequestBinding {
+            method: "POST",
+            path: "/v1/restore",
+            session: session.public_key().key_id(),
+            idempotency_key: "1",
+        };
         let sender =
             Sender::new(enclave.public_key(), Suite::default(), &binding, &mut OsRng).unwrap();
         sender.pop().clone()
@@ -79,7 +86,8 @@ mod tests {
     fn a_device_is_let_in_by_the_current_seed_for_one_request_of_its_own() {
         let seed = RecoverySeed::generate(&mut OsRng);
         let (tenant, other): (TenantId, TenantId) = ("app".parse().unwrap(), "b".parse().unwrap());
-        let (user, device, pop) = (UserId::new([1; 32]), DeviceId::new([2; 16]), self::pop());
+        let (user, device) = (UserId::new([1; 32]), DeviceId::new([2; 16]));
+        let (pop, another) = (self::pop(), self::pop());
         let keys = seed.keys(3);
         let signature = keys.unlock_device(&tenant, &user, device, &pop);
         let check = |public: &RecoveryPublic, tenant, user, device, pop| {
@@ -90,7 +98,7 @@ mod tests {
         assert!(!check(public, &other, user, device, &pop));
         assert!(!check(public, &tenant, UserId::new([9; 32]), device, &pop));
         assert!(!check(public, &tenant, user, DeviceId::new([9; 16]), &pop));
-        assert!(!check(public, &tenant, user, device, &self::pop()));
+        assert!(!check(public, &tenant, user, device, &another));
         assert!(!check(seed.keys(4).public(), &tenant, user, device, &pop));
         let stranger = RecoverySeed::generate(&mut OsRng).keys(3);
         assert!(!check(stranger.public(), &tenant, user, device, &pop));

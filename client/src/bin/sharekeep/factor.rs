@@ -9,6 +9,7 @@ use sharekeep_recovery::factor_set::{FactorSet, Waiver};
 use sharekeep_schemas::{FactorKind, SecretText};
 use std::io::IsTerminal;
 use std::path::Path;
+use zeroize::Zeroizing;
 
 /// What must be had before anything is sent: files that are missing are named at once.
 struct Wanted<'a> {
@@ -162,12 +163,13 @@ impl Wanted<'_> {
     fn hand_over(&self, factors: &[NewFactor], work: &Work<'_>) -> Result<()> {
         for factor in factors {
             if let Some(code) = factor.code() {
+                let line = Zeroizing::new(format!("{}\n", *code));
                 match &self.new.new_code_file {
-                    Some(path) => write_secret_file(path, format!("{}\n", *code).as_bytes())?,
-                    None => say(&format!(
-                        "Write this recovery code down; it is shown once:\n\n    {}\n",
-                        *code
-                    )),
+                    Some(path) => write_secret_file(path, line.as_bytes())?,
+                    None => {
+                        say("Write this recovery code down; it is shown once:\n");
+                        say(&line);
+                    }
                 }
             }
             let Some(file) = factor.file(&work.session.tenant, &work.session.user) else {

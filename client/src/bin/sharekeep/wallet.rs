@@ -58,6 +58,8 @@ async fn create(context: &Context, new: &NewWallet, no_prepare: bool) -> Result<
         say(&format!("warning: the wallet is made, but preparing to sign failed: {error}"));
     }
     let total = began.elapsed();
+    // Preparing brought a newer backup with it.
+    let wallet = context.home.wallet(wallet.id)?.unwrap_or(wallet);
     let mut json = describe(&wallet)?;
     json["keygen_ms"] = (keygen.as_millis() as u64).into();
     json["preparation_ms"] = ((total - keygen).as_millis() as u64).into();
