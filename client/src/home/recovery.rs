@@ -133,6 +133,14 @@ impl OpenHome {
             .transpose()
     }
 
+    /// Whether a change of factors was begun here of which it is not known if it stands.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] or [`Error::File`].
+    pub fn has_pending_change(&self) -> Result<bool> {
+        self.pending_change().map(|pending| pending.is_some())
+    }
+
     /// Remembers a change before it is sent, or (`None`) that it came to nothing.
     pub(crate) fn store_pending_change(&self, pending: Option<&PendingChange>) -> Result<()> {
         let pending = pending.map(|pending| Begun {

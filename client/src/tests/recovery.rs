@@ -169,8 +169,10 @@ async fn a_change_whose_answer_was_lost_is_settled_by_what_stands() {
     service.script([Instead::OtherEnclave]);
     assert!(user.commit_factors(draft).await.is_err());
     assert!(phone.home.recovery().unwrap().is_none());
+    assert!(phone.home.has_pending_change().unwrap());
     assert_eq!(user.sync_recovery().await.unwrap().unwrap().sequence, 1);
     assert!(phone.home.recovery().unwrap().is_some());
+    assert!(!phone.home.has_pending_change().unwrap());
     wallet(&user).await;
 
     // It does not land: nothing changed, and the same can be done again.

@@ -33,10 +33,19 @@ async fn setup(common: &Common, options: &Setup) -> Result<Report> {
     wanted.check()?;
     Context::open(common)?
         .signed_in(async |user, work| {
-            if user.sync_recovery().await?.is_some() {
-                return Err(Error::Usage(
-                    "recovery is set up already: use `sharekeep factor`".into(),
-                ));
+            let interrupted = work.context.home.has_pending_change()?;
+            match user.sync_recovery().await? {
+                None => {}
+                Some(set) if interrupted => {
+                    say(
+                        "The set-up that was interrupted had gone through; what it gave out holds.",
+                    );
+                    return Ok(report(&set));
+                }
+                Some(_) => {
+                    let hint = "recovery is set up already: use `sharekeep factor`";
+                    return Err(Error::Usage(hint.to_owned()));
+                }
             }
             let factors = wanted.make()?;
             wanted.hand_over(&factors, work)?;
@@ -165,7 +174,7 @@ impl Wanted<'_> {
             if let Some(code) = factor.code() {
                 let line = Zeroizing::new(format!("{}\n", *code));
                 match &self.new.new_code_file {
-                    Some(path) => write_secret_file(path, line.as_bytes())?,
+                    Some(path) => write_new(path, line.as_bytes())?,
                     None => {
                         say("Write this recovery code down; it is shown once:\n");
                         say(&line);
@@ -176,18 +185,28 @@ impl Wanted<'_> {
                 continue;
             };
             if factor.kind() == FactorKind::CloudFile {
-                write_secret_file(path(&self.new.new_cloud_file)?, file.to_text().as_bytes())?;
+                write_new(path(&self.new.new_cloud_file)?, file.to_text().as_bytes())?;
             } else {
                 let passphrase = prompt::new_secret(
                     "New passphrase of the export file: ",
                     self.new.new_export_passphrase_file.as_deref(),
                 )?;
                 let passphrase = sharekeep::Passphrase::new(passphrase.expose().to_owned())?;
-                write_secret_file(path(&self.new.new_export_file)?, &file.encrypt(&passphrase)?)?;
+                write_new(path(&self.new.new_export_file)?, &file.encrypt(&passphrase)?)?;
             }
         }
         Ok(())
     }
+}
+
+fn write_new(path: &Path, content: &[u8]) -> Result<()> {
+    write_secret_file(path, content).map_err(|error| match error {
+        Error::File { path, source } if source.kind() == std::io::ErrorKind::AlreadyExists => {
+            let path = path.display();
+            Error::Usage(format!("{path} exists: if no factor needs it, remove it and try again"))
+        }
+        other => other,
+    })
 }
 
 fn path(option: &Option<std::path::PathBuf>) -> Result<&Path> {
