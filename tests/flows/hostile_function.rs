@@ -154,7 +154,7 @@ async fn a_function_cannot_choose_the_operation() {
     let alice = User::signed_in(&deployment, "alice").await;
     let wallet = alice.create_wallet().await;
     let mut function = HostileFunction::take_over(&deployment);
-    let honest = alice.post(&format!("/v1/wallets/{}/activate", wallet.id), &Plain::default());
+    let honest = alice.activation(&wallet);
     let routed = |path: String| Request { path, ..honest.request.clone() };
     for path in [
         format!("/v1/wallets/{}/archive", wallet.id),

@@ -58,13 +58,13 @@ async fn an_edited_status_column_misleads_a_listing_and_nothing_else() {
     let alice = User::signed_in(&deployment, "alice").await;
     let wallet = alice.pending_wallet().await;
     let (table, item) = only_item(&deployment, "wallets", |_| true);
-    let mut edited = replace(&item, "\"pending\"", "\"active-unbacked\"");
+    let mut edited = replace(&item, "\"pending\"", "\"active\"");
     // And columns that nobody asked for.
     edited["status"] = json!({ "S": "active" });
     edited["owner"] = json!({ "S": "eve" });
     put(&deployment, &table, &edited);
     let listed = alice.get("/v1/wallets").await.json::<Page<WalletView>>().items;
-    assert_eq!(listed[0].status, WalletStatus::ActiveUnbacked);
+    assert_eq!(listed[0].status, WalletStatus::Active);
     let before = Before::of(&deployment);
     let early = alice.start_sign(&wallet, &note("too early"));
     let answer = early.start.send(&deployment).await;

@@ -20,6 +20,7 @@ pub mod deployment;
 pub mod hostile;
 pub mod message;
 pub mod primes;
+pub mod recovery;
 pub mod request;
 pub mod user;
 
