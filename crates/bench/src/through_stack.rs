@@ -52,6 +52,7 @@ impl Bench {
         std::fs::set_permissions(&passphrase, Permissions::from_mode(0o600))?;
         let user = programs.user(&directory.join("device"), &passphrase);
         user.sign_in(&stack, "alice")?;
+        user.set_up_recovery(&passphrase, &directory.join("recovery-code"))?;
         let runtime = Runtime::new()?;
         let passphrase = Passphrase::new("only for the bench".to_owned())?;
         let home = Home::open(user.home())?.unlock(&passphrase)?;

@@ -19,6 +19,6 @@ mod programs;
 mod stack;
 pub mod verify;
 
-pub use command::{User, text};
+pub use command::{User, text, utf8};
 pub use programs::Programs;
 pub use stack::{Stack, free_port};
