@@ -73,8 +73,20 @@ pub(super) fn sealed_of(item: &Item) -> Result<ByteBuf> {
 pub(super) fn row_of(item: &Item) -> Result<Row> {
     let row =
         item.get("row").cloned().ok_or(Error::StoreBroken("a record without a row".into()))?;
+    // The conversion panics on a type that this SDK does not know.
+    if !is_known(&row) {
+        return Err(Error::StoreBroken("a row of unknown types".into()));
+    }
     serde_dynamo::from_attribute_value(row)
         .map_err(|_| Error::StoreBroken("a row that does not parse".into()))
+}
+
+fn is_known(value: &AttributeValue) -> bool {
+    match value {
+        AttributeValue::M(map) => map.values().all(is_known),
+        AttributeValue::L(list) => list.iter().all(is_known),
+        other => !other.is_unknown(),
+    }
 }
 
 /// Whether the record's time is over. TTL removes such items hours or days later, so readers must

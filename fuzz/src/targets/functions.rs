@@ -56,6 +56,10 @@ pub(crate) fn request(bytes: &[u8]) {
         let store = store_that(|operation| match operation {
             "GetItem" => SESSION_ITEM.clone(),
             "BatchGetItem" => TENANT_ITEM.clone(),
+            "UpdateItem" => {
+                let full_at_ms = NOW_UNIX_S * 1000 + 1;
+                format!(r#"{{"Attributes":{{"full_at_ms":{{"N":"{full_at_ms}"}}}}}}"#).into_bytes()
+            }
             _ => b"{}".to_vec(),
         });
         app(State::with_clock(Config::default(), store, enclaves, Arc::new(StoppedClock)))
@@ -141,7 +145,8 @@ static SESSION_ITEM: LazyLock<Vec<u8>> = LazyLock::new(|| {
         "created_at_unix_s": { "N": NOW_UNIX_S.to_string() },
         "expires_at_unix_s": { "N": (NOW_UNIX_S + 900).to_string() },
     }});
-    let item = serde_json::json!({ "Item": { "row": { "M": { "session": row } } } });
+    let row = serde_json::json!({ "M": { "session": row } });
+    let item = serde_json::json!({ "Item": { "bytes": { "B": "AQID" }, "row": row } });
     item.to_string().into_bytes()
 });
 
