@@ -25,6 +25,7 @@ pub(crate) const WRAP_HASH: &str = "sharekeep/recovery/wrapped-seed-hash/v1";
 pub(crate) const STATEMENT: &str = "sharekeep/recovery/factor-set/v1";
 pub(crate) const STATEMENT_HASH: &str = "sharekeep/recovery/factor-set-hash/v1";
 pub(crate) const ROTATION: &str = "sharekeep/recovery/rotation/v1";
+pub(crate) const DEVICE_UNLOCK: &str = "sharekeep/recovery/device-unlock/v1";
 pub(crate) const PASSCODE_CLIENT: &str = "sharekeep/recovery/passcode-client/v1";
 pub(crate) const PASSCODE_SERVER: &str = "sharekeep/recovery/passcode-server/v1";
 pub(crate) const PASSCODE_CONTEXT: &str = "sharekeep/recovery/passcode-context/v1";

@@ -50,6 +50,10 @@ pub enum Error {
     #[error("factor set contradicts the one known")]
     SetForked,
 
+    /// A device was not let in by the recovery key.
+    #[error("signature of the unlocked recovery key is invalid")]
+    DeviceUnlock,
+
     /// A passcode without a character.
     #[error("passcode is empty")]
     PasscodeEmpty,

@@ -91,6 +91,12 @@ impl GuessCount {
         self.limit.get().saturating_sub(self.spent)
     }
 
+    /// When the next guess is taken, in seconds since 1970; the past means at once.
+    #[must_use]
+    pub const fn next_guess_unix_s(&self) -> u64 {
+        self.waiting_until_unix_s
+    }
+
     /// Which era this is: what a pending login must remember for [`succeed`](Self::succeed).
     #[must_use]
     pub const fn era(&self) -> u64 {

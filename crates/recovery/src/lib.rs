@@ -57,6 +57,7 @@ mod guess;
 pub mod passcode;
 mod recovery_code;
 mod seed;
+mod unlock;
 
 pub use backup::{
     BackedPreparation, BackupContext, MAX_BACKUP_BYTES, MAX_BACKUP_PLAINTEXT_BYTES, UserBackup,

@@ -34,7 +34,12 @@ fn ceremony() -> CeremonyRecord {
 }
 
 fn device() -> DeviceRecord {
-    DeviceRecord { identity_key: [7; 32], registered_at_unix_s: 1_795_000_000 }
+    DeviceRecord {
+        identity_key: [7; 32],
+        registered_at_unix_s: 1_795_000_000,
+        name: Some("phone".into()),
+        revoked_at_unix_s: None,
+    }
 }
 
 #[track_caller]
@@ -80,12 +85,14 @@ fn a_wallet_survives_sealing_and_must_fit_its_share() {
         protocol: Protocol::Frost,
         epoch: 1,
         status: WalletStatus::Pending,
-        device: DeviceId::new([2; 16]),
+        devices: [DeviceId::new([2; 16])].into(),
         created_at_unix_s: 3,
         share,
     };
     let again = WalletRecord::decode(&record.encode()).ok().unwrap();
     assert_eq!(again.public_key(), record.public_key());
+    let head = WalletHead::decode(&record.encode()).unwrap();
+    assert_eq!((head.wallet, head.epoch, head.status), (record.wallet, 1, WalletStatus::Pending));
     record.scheme = Scheme::EcdsaSecp256k1;
     assert!(WalletRecord::decode(&record.encode()).is_err());
 }
@@ -113,6 +120,11 @@ proptest! {
         let _ = DataKeyRecord::decode(&bytes);
         let _ = WalletRecord::decode(&bytes);
         let _ = PreparationRecord::decode(&bytes);
+        let _ = WalletHead::decode(&bytes);
+        let _ = RecoveryRecord::decode(&bytes);
+        let _ = FactorRecord::decode(&bytes);
+        let _ = PasscodeDraft::decode(&bytes);
+        let _ = BackupRecord::decode(&bytes);
         let _ = DeploymentKeys::decode(&bytes);
     }
 }

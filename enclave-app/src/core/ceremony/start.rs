@@ -4,6 +4,7 @@ use super::plan::{Binding, Plan, keygen_epoch};
 use super::registry::State;
 use super::{Meta, decode_messages, registry, scope_of};
 use crate::core::authenticate::Caller;
+use crate::core::backup::require_held;
 use crate::core::encapsulated::Envelope;
 use crate::core::records::unfit;
 use crate::core::stop::{Done, Outcome, Refusal, Stop};
@@ -12,6 +13,7 @@ use crate::record::PreparationRecord;
 use serde_bytes::ByteBuf;
 use sharekeep_mpc::Purpose;
 use sharekeep_schemas::enclave::{RecordKey, RecordQuery};
+use sharekeep_schemas::limits::MAX_WALLETS_PER_USER;
 use sharekeep_schemas::sealed::{CreateWallet, StartCeremony, StartKind};
 use sharekeep_schemas::{
     CeremonyKind, CeremonyState, PreparationId, ProblemCode, Protocol, Scheme, WalletId,
@@ -48,7 +50,12 @@ impl Request<'_> {
         })?;
         let key = RecordKey::Wallet { user: caller.session.user, wallet: payload.wallet };
         let mut queries = self.deployment_queries();
-        queries.push(RecordQuery::One(key.clone()));
+        let user = caller.session.user;
+        queries.extend([
+            RecordQuery::One(key.clone()),
+            RecordQuery::One(RecordKey::Recovery(user)),
+            RecordQuery::WalletsOf(user),
+        ]);
         self.records.require(&queries)?;
         let meta = Meta {
             wallet: Some(payload.wallet),
@@ -60,11 +67,27 @@ impl Request<'_> {
         if self.records.one(&key)?.is_some() {
             return Err(ProblemCode::WalletState.into());
         }
+        self.refuse_unrecoverable(&caller)?;
         // The receipt at the end needs them; now is when they can be asked for.
         self.deployment_keys()?;
         let (client_nonce, messages) = (&payload.client_nonce, &payload.messages[..]);
         let starting = Starting { caller, envelope, client_nonce, messages };
         self.begin(starting, meta, Plan::Keygen { scheme: payload.scheme })
+    }
+
+    /// Refuses a wallet more where there is nothing to back it up to, or too many to back up anew in
+    /// one transaction.
+    fn refuse_unrecoverable(&self, caller: &Caller) -> Result<(), Stop> {
+        if self.recovery(caller)?.is_none() {
+            let detail = "set up recovery first";
+            return Err(Refusal::saying(ProblemCode::BackupMissing, detail).into());
+        }
+        let heads = self.wallet_heads(caller)?;
+        let kept = heads.values().filter(|head| head.status != WalletStatus::Archived).count();
+        if kept < MAX_WALLETS_PER_USER {
+            return Ok(());
+        }
+        Err(Refusal::saying(ProblemCode::TooMany, "archive a wallet first").into())
     }
 
     /// Starts a preparation or a signature.
@@ -106,8 +129,11 @@ impl Request<'_> {
         };
         loaded.as_ref().map_or(Ok(()), |wallet| wallet.require_device(&starting.caller))?;
         let scheme = loaded.as_ref().map_or(Scheme::EcdsaSecp256k1, |wallet| wallet.record.scheme);
-        if loaded.as_ref().is_some_and(|wallet| wallet.record.protocol != protocol) {
-            return Err(ProblemCode::ProtocolUnsupported.into());
+        if let Some(wallet) = &loaded {
+            if wallet.record.protocol != protocol {
+                return Err(ProblemCode::ProtocolUnsupported.into());
+            }
+            require_held(&starting.caller, wallet)?;
         }
         let device = session.device;
         let execution = self.core.execution(&Binding {
@@ -144,10 +170,7 @@ impl Request<'_> {
         let meta = Meta { locks: lock.into_write().into_iter().collect(), ..meta };
         let share = match loaded {
             Some(wallet)
-                if matches!(
-                    wallet.status,
-                    WalletStatus::Pending | WalletStatus::ActiveUnbacked
-                ) =>
+                if matches!(wallet.status, WalletStatus::Pending | WalletStatus::Active) =>
             {
                 Some(wallet.record.share)
             }

@@ -1,7 +1,7 @@
 //! A device with its keys, and its side of every ceremony.
 
-use super::IdentityProvider;
 use super::world::{ISSUER, NOW, ORIGIN, Refused, World};
+use super::{IdentityProvider, Owner};
 use ed25519_dalek::{Signer, SigningKey};
 use rand_core::{OsRng, RngCore};
 use serde::Serialize;
@@ -18,7 +18,7 @@ use sharekeep_schemas::http::{Base64Url, OpenSessionRequest, SealedAnswer, Seale
 use sharekeep_schemas::sealed::{DEVICE_PROOF_LABEL, OpenSession, Plain, SessionOpened};
 use sharekeep_schemas::{
     DeviceId, EnclaveKeyId, ProblemCode, Scope, SecretText, SessionKeyAlgorithm, SessionKeyId,
-    SessionPublicKey, TenantId, codec,
+    SessionPublicKey, TenantId, UserId, codec,
 };
 use std::time::Duration;
 
@@ -215,6 +215,14 @@ impl Client {
     }
 
     /// Signs in.
+    /// Signs in and, the first time, sets recovery up.
+    pub(crate) fn sign_up(&self, world: &World) -> UserId {
+        let owner = Owner::sign_up(world, self);
+        let user = owner.user;
+        world.owners.borrow_mut().insert(user, owner);
+        user
+    }
+
     pub(crate) fn login(&self, world: &World) -> SessionOpened {
         let (sealed, opener) = self.opening_with(world, |_| ());
         let body = world.serve(&self.sign(world, &sealed)).expect("signs in");

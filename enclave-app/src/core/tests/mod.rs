@@ -7,6 +7,7 @@ mod device;
 mod hostile;
 mod idp;
 mod nsm;
+mod owner;
 mod property;
 mod records;
 mod requests;
@@ -18,4 +19,5 @@ mod world;
 
 pub(in crate::core) use client::Client;
 pub(in crate::core) use idp::IdentityProvider;
+pub(in crate::core) use owner::Owner;
 pub(in crate::core) use world::World;
