@@ -1,7 +1,7 @@
 mod guesses;
 mod latest;
 
-pub(super) use guesses::{Attempt, Guesses, Login, Pending, Verdict};
+pub(super) use guesses::{Attempt, Guesses, Login, Pending, Taken, Verdict};
 
 use super::expiring::{Expiring, Full};
 use super::stop::Refusal;

@@ -1,7 +1,6 @@
 use super::{Expected, check, key, require_held};
 use crate::core::Request;
 use crate::core::stop::{Done, Refusal, Stop};
-use crate::core::write::unchanged;
 use sharekeep_schemas::enclave::{RecordKey, RecordQuery};
 use sharekeep_schemas::sealed::{BackupStored, PutBackup};
 use sharekeep_schemas::{ProblemCode, Scope, WalletId, WalletStatus};
@@ -39,11 +38,8 @@ impl Request<'_> {
                 version,
             },
         )?;
-        let writes = vec![
-            self.write_backup(&caller, payload.backup, Some(stored))?,
-            // A factor that is removed at the same moment must not leave a backup that it opens.
-            unchanged(RecordKey::Recovery(user), recovery.version),
-        ];
+        // A change of the recovery key at the same moment writes this backup too: one of them wins.
+        let writes = vec![self.write_backup(&caller, payload.backup, Some(stored))?];
         let body = envelope.answer(self.core, &BackupStored { version })?;
         Ok(Done { body, writes })
     }

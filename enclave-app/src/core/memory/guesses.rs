@@ -54,6 +54,14 @@ pub(in crate::core) struct Pending {
     pub(in crate::core) login: Login,
 }
 
+/// What may be finished.
+pub(in crate::core) enum Taken {
+    /// A guess that waited, and waits no more.
+    Started { login: Box<PendingLogin>, era: u64, event: EventId },
+    /// The exact retry of what was right.
+    Again { era: u64, event: EventId },
+}
+
 pub(in crate::core) enum Login {
     /// Waits for KE3, once.
     Started(Box<PendingLogin>),
@@ -74,7 +82,12 @@ pub(in crate::core) struct Attempt<'a> {
 /// What becomes of an attempt.
 pub(in crate::core) enum Verdict {
     /// Answer it, once this count is committed.
-    Answer(GuessCount),
+    Answer {
+        /// The count.
+        count: GuessCount,
+        /// It was charged before; the same event tells of it.
+        again: Option<EventId>,
+    },
     /// All guesses are spent: destroy what is on record.
     Destroyed,
 }
@@ -139,8 +152,8 @@ impl Guesses {
             return Err(Refusal::later(ProblemCode::RateLimited, 3_600));
         }
         let mut count = known
-            .map_or_else(|| attempt.recorded.clone(), |mark| mark.count.merge(attempt.recorded));
-        let mut destroyed = false;
+            .map_or_else(|| attempt.recorded.clone(), |mark| mark.count.remember(attempt.recorded));
+        let (mut destroyed, mut again) = (false, None);
         match count.charge(now, attempt.digest) {
             Charge::Allowed => {
                 let minute = now / 60;
@@ -155,24 +168,25 @@ impl Guesses {
                 wait.map_err(|seconds| Refusal::later(ProblemCode::RateLimited, clamp(seconds)))?;
                 of_user.in_minute += 1;
             }
-            Charge::ExactRetry => {}
+            Charge::ExactRetry => {
+                again = self.pending.get(&attempt.place, now).map(|pending| pending.event);
+            }
             Charge::Waiting { until_unix_s } => {
                 let wait = clamp(until_unix_s.saturating_sub(now));
                 return Err(Refusal::later(ProblemCode::GuessTooEarly, wait));
             }
             Charge::Exhausted => destroyed = true,
         }
-        let verdict = if destroyed { Verdict::Destroyed } else { Verdict::Answer(count.clone()) };
+        let verdict = if destroyed {
+            Verdict::Destroyed
+        } else {
+            Verdict::Answer { count: count.clone(), again }
+        };
         of_user.marks.insert(factor, Mark { count, destroyed, decoy: attempt.decoy });
         if destroyed {
             self.pending.remove(&attempt.place);
         }
         Ok(verdict)
-    }
-
-    /// The event of the guess that waits at a place: its exact retry is told as the same.
-    pub(in crate::core) fn event(&self, place: &Place, now: u64) -> Option<EventId> {
-        self.pending.get(place, now).map(|pending| pending.event)
     }
 
     /// Remembers an answered guess; the one before it at the same place is over.
@@ -191,10 +205,18 @@ impl Guesses {
         &mut self,
         place: &Place,
         session: SessionKeyId,
+        request: &[u8; 32],
         now: u64,
-    ) -> Option<Pending> {
-        let mine = self.pending.get(place, now).is_some_and(|pending| pending.session == session);
-        if mine { self.pending.remove(place) } else { None }
+    ) -> Option<Taken> {
+        let pending = self.pending.get(place, now).filter(|pending| pending.session == session)?;
+        let (era, event) = (pending.era, pending.event);
+        match &pending.login {
+            Login::Right(first) => (first == request).then_some(Taken::Again { era, event }),
+            Login::Started(_) => match self.pending.remove(place)?.login {
+                Login::Started(login) => Some(Taken::Started { login, era, event }),
+                Login::Right(_) => None,
+            },
+        }
     }
 
     /// Takes a right passcode: the count starts again. None if it is destroyed.
@@ -208,7 +230,7 @@ impl Guesses {
         if mark.destroyed {
             return None;
         }
-        mark.count = mark.count.merge(recorded);
+        mark.count = mark.count.remember(recorded);
         mark.count.succeed(era);
         Some(mark.count.clone())
     }

@@ -1,5 +1,5 @@
 use super::binding;
-use crate::core::memory::{Login, Pending};
+use crate::core::memory::{Login, Pending, Taken};
 use crate::core::stop::{Done, Stop};
 use crate::core::{Request, lock};
 use crate::record::{FactorLock, FactorRecord};
@@ -21,15 +21,15 @@ impl Request<'_> {
         let refused = ProblemCode::GuessRefused;
         let place = (user, factor);
         // Taken out first: one answer is tried against it, right or wrong.
-        let taken = lock(&self.core.memory).guesses.take(&place, caller.id, self.now);
-        let Pending { session, era, event, login } = taken.ok_or(refused)?;
-        match login {
-            Login::Started(login) => {
+        let taken =
+            lock(&self.core.memory).guesses.take(&place, caller.id, &envelope.digest, self.now);
+        let (era, event) = match taken.ok_or(refused)? {
+            Taken::Started { login, era, event } => {
                 login.finish(&payload.ke3, &binding(&caller, factor)).map_err(|_| refused)?;
+                (era, event)
             }
-            Login::Right(request) if request == envelope.digest => {}
-            Login::Right(_) => return Err(refused.into()),
-        }
+            Taken::Again { era, event } => (era, event),
+        };
         let Some((FactorRecord::Registered(mut registered), stored)) = loaded else {
             return Err(refused.into());
         };
@@ -42,7 +42,11 @@ impl Request<'_> {
             *recorded = memory.guesses.succeed(&place, recorded, era).ok_or(refused)?;
             // The answer may be lost on its way; the very same request is answered again.
             let login = Login::Right(envelope.digest);
-            memory.guesses.hold(place, Pending { session, era, event, login }, self.now)?;
+            memory.guesses.hold(
+                place,
+                Pending { session: caller.id, era, event, login },
+                self.now,
+            )?;
         }
         let wrapped_seed = registered.wrapped_seed.clone();
         let record = FactorRecord::Registered(registered);

@@ -86,16 +86,15 @@ impl Request<'_> {
             recorded: &target.guessing().count.clone(),
             decoy: matches!(target, Target::Decoy(_)),
         };
-        let event;
-        let count = {
+        let (count, event) = {
             let mut memory = lock(&self.core.memory);
-            event = memory.guesses.event(&place, self.now).unwrap_or_else(|| self.event_id());
             match memory.guesses.charge(&attempt, self.now)? {
-                Verdict::Answer(count) => {
+                Verdict::Answer { count, again } => {
+                    let event = again.unwrap_or_else(|| self.event_id());
                     let login = Login::Started(Box::new(login));
                     let pending = Pending { session: caller.id, era: count.era(), event, login };
                     memory.guesses.hold(place, pending, self.now)?;
-                    count
+                    (count, event)
                 }
                 Verdict::Destroyed => {
                     drop(memory);

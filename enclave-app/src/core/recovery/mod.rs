@@ -6,9 +6,10 @@ mod open;
 use super::authenticate::Caller;
 use super::records::unfit;
 use super::stop::Stop;
+use super::write::Content;
 use super::{Request, lock};
 use crate::record::{FactorRecord, RecoveryRecord};
-use sharekeep_schemas::enclave::{RecordKey, RecordQuery};
+use sharekeep_schemas::enclave::{RecordKey, RecordQuery, Row, Write};
 use sharekeep_schemas::{FactorId, ProblemCode};
 use std::collections::BTreeMap;
 
@@ -42,6 +43,15 @@ impl Request<'_> {
             return Err(ProblemCode::Conflict.into());
         }
         Ok(Some(Current { record, version }))
+    }
+
+    /// The write that puts the same record again, under the next version: whoever decided by what
+    /// belongs to it must read again.
+    pub(super) fn touch_recovery(&self, caller: &Caller, current: &Current) -> Result<Write, Stop> {
+        let plaintext = current.record.encode();
+        let content = Content::lasting(&plaintext, Row::Empty);
+        let key = RecordKey::Recovery(caller.session.user);
+        self.put(caller, key, Some(current.version), content)
     }
 
     /// All the caller's factor records with their versions, decoys too.

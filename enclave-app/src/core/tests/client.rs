@@ -8,7 +8,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_bytes::ByteBuf;
 use serde_json::{Value, json};
-use sharekeep_channel::encapsulation::{RequestBinding, ResponseOpener, Sender, Suite};
+use sharekeep_channel::encapsulation::{
+    PopValue, RequestBinding, ResponseOpener, Sender, Suite,
+};
 use sharekeep_channel::signature::{
     Nonce, RequestParts, SessionAlgorithm, SessionSigningKey, SignatureHeaders, sign,
 };
@@ -103,9 +105,20 @@ impl Client {
         path: &str,
         payload: &impl Serialize,
     ) -> (Sealed, ResponseOpener) {
+        self.seal_with(world, path, |_| payload)
+    }
+
+    /// Seals a payload that is made from the encapsulation's exported value.
+    pub(crate) fn seal_with<P: Serialize>(
+        &self,
+        world: &World,
+        path: &str,
+        payload: impl FnOnce(&PopValue) -> P,
+    ) -> (Sealed, ResponseOpener) {
         let idempotency_key = format!("key-{}", DeviceId::new(random()));
         let sender = self.sender(world, path, &idempotency_key);
-        let (sealed, opener) = sender.seal(&codec::encode(payload)).unwrap();
+        let payload = payload(sender.pop());
+        let (sealed, opener) = sender.seal(&codec::encode(&payload)).unwrap();
         let body =
             SealedRequest { enclave_key: world.core.enclave_key(), sealed: Base64Url(sealed) };
         let body = serde_json::to_vec(&body).unwrap();

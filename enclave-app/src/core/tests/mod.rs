@@ -4,6 +4,9 @@
 mod client;
 mod clock;
 mod device;
+mod factors;
+mod guess_property;
+mod guesses;
 mod hostile;
 mod idp;
 mod nsm;
@@ -11,6 +14,7 @@ mod owner;
 mod property;
 mod records;
 mod requests;
+mod restores;
 mod sessions;
 mod steps;
 mod tokens;

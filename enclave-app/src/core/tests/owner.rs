@@ -12,7 +12,7 @@ use sharekeep_recovery::{
 };
 use sharekeep_schemas::sealed::{
     ActivateWallet, ChangeFactors, FactorWrap, FactorsChanged, FinishGuess, GuessFinished,
-    GuessStarted, PasscodeRegistered, RegisterPasscode, SealedBackup, StartGuess, WalletChanged,
+    GuessStarted, PasscodeRegistered, RegisterPasscode, SealedBackup, StartGuess,
 };
 use sharekeep_schemas::{FactorId, ProblemCode, UserId};
 use std::collections::HashMap;
@@ -150,16 +150,6 @@ impl Owner {
     pub(crate) fn activation(&self, wallet: &Held) -> ActivateWallet {
         let generation = self.set.recovery.generation;
         ActivateWallet { version: 1, backup: backup(wallet, generation, 1) }
-    }
-
-    pub(crate) fn activate(
-        &self,
-        world: &World,
-        client: &Client,
-        wallet: &Held,
-    ) -> Result<WalletChanged, ProblemCode> {
-        let path = format!("/v1/wallets/{}/activate", wallet.id);
-        client.send(world, &path, &self.activation(wallet))
     }
 }
 

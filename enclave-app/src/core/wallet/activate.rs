@@ -1,7 +1,6 @@
 use super::Loaded;
 use crate::core::backup::{self, Expected, require_held};
 use crate::core::stop::{Done, Refusal, Stop};
-use crate::core::write::unchanged;
 use crate::core::{Request, lock};
 use sharekeep_schemas::enclave::{Condition, RecordKey, RecordQuery};
 use sharekeep_schemas::sealed::{ActivateWallet, WalletChanged};
@@ -51,7 +50,7 @@ impl Request<'_> {
                     self.core.write_wallet(&caller.vault, user, record, version, condition)?,
                     self.write_backup(&caller, payload.backup, None)?,
                     // A change of the recovery key at the same moment would not see this backup.
-                    unchanged(RecordKey::Recovery(user), recovery.version),
+                    self.touch_recovery(&caller, &recovery)?,
                 ]);
             }
             WalletStatus::Locked | WalletStatus::Archived => {
