@@ -82,7 +82,7 @@ mod tests {
         let (user, device, pop) = (UserId::new([1; 32]), DeviceId::new([2; 16]), self::pop());
         let keys = seed.keys(3);
         let signature = keys.unlock_device(&tenant, &user, device, &pop);
-        let check = |public: &RecoveryPublic, tenant, user, device, pop| {
+        let check = |public: &RecoveryPublic, tenant: &TenantId, user, device, pop: &PopValue| {
             public.check_unlock(tenant, &user, device, pop, &signature).is_ok()
         };
         let public = keys.public();

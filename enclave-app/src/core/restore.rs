@@ -35,7 +35,7 @@ impl Request<'_> {
     pub(in crate::core) fn restore(&self) -> Result<Done, Stop> {
         let caller = self.authenticate()?;
         caller.require(Scope::Manage)?;
-        let envelope = self.open_body()?;
+        let envelope = self.open_body(&caller)?;
         let payload: Restore = envelope.payload()?;
         let lost = check_shape(&caller, &payload)?;
         let user = caller.session.user;

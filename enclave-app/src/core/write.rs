@@ -45,7 +45,7 @@ impl Request<'_> {
     ) -> Result<Write, Stop> {
         let version = stored.unwrap_or(0) + 1;
         let place = RecordVersion { epoch: content.epoch, record_version: version };
-        let bytes = self.seal(&caller.vault, caller.user(), &key, place, content.plaintext)?;
+        let bytes = self.core.seal(&caller.vault, caller.user(), &key, place, content.plaintext)?;
         Ok(Write {
             key,
             condition: stored.map_or(Condition::Absent, Condition::Version),

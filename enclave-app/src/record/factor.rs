@@ -6,8 +6,8 @@ use sharekeep_schemas::enclave::{FactorRow, Row};
 use sharekeep_schemas::{EnclaveKeyId, FactorId, FactorKind};
 use zeroize::{Zeroize, Zeroizing};
 
-/// The length of every factor before sealing, in bytes: the largest one and some room. Who reads the
-/// store can't tell a passcode from a decoy, nor see when one is destroyed.
+/// The length of every factor before sealing, in bytes: the largest one and some room. No length
+/// tells whether a passcode was destroyed, nor a decoy from what exists.
 const PLAINTEXT_BYTES: usize = 2048;
 const LENGTH_BYTES: usize = 4;
 

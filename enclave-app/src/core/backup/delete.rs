@@ -1,4 +1,4 @@
-use super::{key, require_held};
+use super::key;
 use crate::core::Request;
 use crate::core::stop::{Done, Refusal, Stop};
 use crate::core::write;
@@ -11,7 +11,7 @@ impl Request<'_> {
     pub(in crate::core) fn delete_backup(&self, wallet: WalletId) -> Result<Done, Stop> {
         let caller = self.authenticate()?;
         caller.require(Scope::Manage)?;
-        let envelope = self.open_body()?;
+        let envelope = self.open_body(&caller)?;
         envelope.payload::<Plain>()?;
         let user = caller.session.user;
         self.records.require(&[
@@ -19,7 +19,7 @@ impl Request<'_> {
             RecordQuery::One(key(user, wallet)),
         ])?;
         let loaded = self.wallet(&caller, wallet)?;
-        require_held(&caller, &loaded)?;
+        loaded.require_device(&caller)?;
         // What memory alone says may never have been committed.
         if loaded.record.status != WalletStatus::Archived {
             let detail = "only the backup of an archived wallet can be deleted";

@@ -8,7 +8,6 @@ use super::Request;
 use super::authenticate::Caller;
 use super::records::unfit;
 use super::stop::{Refusal, Stop};
-use super::wallet::Loaded;
 use super::write::Content;
 use crate::record::BackupRecord;
 use sharekeep_schemas::enclave::{RecordKey, StoredRecord, Write};
@@ -108,14 +107,4 @@ impl Request<'_> {
             Content { epoch: record.backup.epoch, ..Content::lasting(&plaintext, record.row()) };
         self.put(caller, key, stored, content)
     }
-}
-
-/// Only a device that holds the share may change what its backup is: a stolen token alone must not
-/// be enough to put garbage in its place.
-pub(super) fn require_held(caller: &Caller, wallet: &Loaded) -> Result<(), Stop> {
-    if wallet.record.devices.contains(&caller.session.device) {
-        return Ok(());
-    }
-    let detail = "this device does not hold the wallet: restore it first";
-    Err(Refusal::saying(ProblemCode::WalletState, detail).into())
 }

@@ -10,7 +10,7 @@ impl Request<'_> {
     pub(in crate::core) fn open_backup(&self, wallet: WalletId) -> Result<Done, Stop> {
         let caller = self.authenticate()?;
         caller.require(Scope::Read)?;
-        let envelope = self.open_body()?;
+        let envelope = self.open_body(&caller)?;
         envelope.payload::<Plain>()?;
         self.records.require(&[RecordQuery::One(key(caller.session.user, wallet))])?;
         let record = self.backup(&caller, wallet)?.ok_or(ProblemCode::NotFound)?;

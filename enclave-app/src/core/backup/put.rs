@@ -1,4 +1,4 @@
-use super::{Expected, check, key, require_held};
+use super::{Expected, check, key};
 use crate::core::Request;
 use crate::core::stop::{Done, Refusal, Stop};
 use sharekeep_schemas::enclave::{RecordKey, RecordQuery};
@@ -10,7 +10,7 @@ impl Request<'_> {
     pub(in crate::core) fn put_backup(&self, wallet: WalletId) -> Result<Done, Stop> {
         let caller = self.authenticate()?;
         caller.require(Scope::Manage)?;
-        let envelope = self.open_body()?;
+        let envelope = self.open_body(&caller)?;
         let payload: PutBackup = envelope.payload()?;
         let user = caller.session.user;
         self.records.require(&[
@@ -19,7 +19,7 @@ impl Request<'_> {
             RecordQuery::One(RecordKey::Recovery(user)),
         ])?;
         let loaded = self.wallet(&caller, wallet)?;
-        require_held(&caller, &loaded)?;
+        loaded.require_device(&caller)?;
         if loaded.status == WalletStatus::Archived {
             return Err(ProblemCode::WalletState.into());
         }

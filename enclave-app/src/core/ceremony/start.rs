@@ -4,7 +4,6 @@ use super::plan::{Binding, Plan, keygen_epoch};
 use super::registry::State;
 use super::{Meta, decode_messages, registry, scope_of};
 use crate::core::authenticate::Caller;
-use crate::core::backup::require_held;
 use crate::core::encapsulated::Envelope;
 use crate::core::records::unfit;
 use crate::core::stop::{Done, Outcome, Refusal, Stop};
@@ -13,7 +12,7 @@ use crate::record::PreparationRecord;
 use serde_bytes::ByteBuf;
 use sharekeep_mpc::Purpose;
 use sharekeep_schemas::enclave::{RecordKey, RecordQuery};
-use sharekeep_schemas::limits::MAX_WALLETS_PER_USER;
+use sharekeep_schemas::limits::{MAX_KEPT_WALLETS_PER_USER, MAX_WALLETS_PER_USER};
 use sharekeep_schemas::sealed::{CreateWallet, StartCeremony, StartKind};
 use sharekeep_schemas::{
     CeremonyKind, CeremonyState, PreparationId, ProblemCode, Protocol, Scheme, WalletId,
@@ -84,6 +83,9 @@ impl Request<'_> {
         }
         let heads = self.wallet_heads(caller)?;
         let kept = heads.values().filter(|head| head.status != WalletStatus::Archived).count();
+        if heads.len() >= MAX_KEPT_WALLETS_PER_USER {
+            return Err(ProblemCode::TooMany.into());
+        }
         if kept < MAX_WALLETS_PER_USER {
             return Ok(());
         }
@@ -129,11 +131,8 @@ impl Request<'_> {
         };
         loaded.as_ref().map_or(Ok(()), |wallet| wallet.require_device(&starting.caller))?;
         let scheme = loaded.as_ref().map_or(Scheme::EcdsaSecp256k1, |wallet| wallet.record.scheme);
-        if let Some(wallet) = &loaded {
-            if wallet.record.protocol != protocol {
-                return Err(ProblemCode::ProtocolUnsupported.into());
-            }
-            require_held(&starting.caller, wallet)?;
+        if loaded.as_ref().is_some_and(|wallet| wallet.record.protocol != protocol) {
+            return Err(ProblemCode::ProtocolUnsupported.into());
         }
         let device = session.device;
         let execution = self.core.execution(&Binding {

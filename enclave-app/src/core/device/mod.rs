@@ -75,7 +75,7 @@ impl Request<'_> {
         let key = RecordKey::Device { user, device };
         let version = stored.unwrap_or(0) + 1;
         let place = RecordVersion { epoch: 0, record_version: version };
-        let bytes = self.seal(vault, user.as_bytes(), &key, place, &record.encode())?;
+        let bytes = self.core.seal(vault, user.as_bytes(), &key, place, &record.encode())?;
         Ok(Write {
             key,
             condition: stored.map_or(Condition::Absent, Condition::Version),

@@ -11,7 +11,7 @@ impl Request<'_> {
     pub(in crate::core) fn name_device(&self, device: DeviceId) -> Result<Done, Stop> {
         let caller = self.authenticate()?;
         caller.require(Scope::Manage)?;
-        let envelope = self.open_body()?;
+        let envelope = self.open_body(&caller)?;
         let NameDevice { name, .. } = envelope.payload()?;
         let printable = !name.trim().is_empty() && !name.chars().any(char::is_control);
         if name.len() > MAX_DEVICE_NAME_BYTES || !printable {

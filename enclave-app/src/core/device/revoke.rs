@@ -12,7 +12,7 @@ impl Request<'_> {
     pub(in crate::core) fn revoke_device(&self, device: DeviceId) -> Result<Done, Stop> {
         let caller = self.authenticate()?;
         caller.require(Scope::Manage)?;
-        let envelope = self.open_body()?;
+        let envelope = self.open_body(&caller)?;
         envelope.payload::<Plain>()?;
         if device == caller.session.device {
             let detail = "a device cannot revoke itself: revoke its session";

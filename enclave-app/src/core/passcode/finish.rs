@@ -13,7 +13,7 @@ impl Request<'_> {
     pub(in crate::core) fn finish_guess(&self, factor: FactorId) -> Result<Done, Stop> {
         let caller = self.authenticate()?;
         caller.require(Scope::Read)?;
-        let envelope = self.open_body()?;
+        let envelope = self.open_body(&caller)?;
         let payload: FinishGuess = envelope.payload()?;
         let user = caller.session.user;
         self.records.require(&[RecordQuery::One(RecordKey::Factor { user, factor })])?;

@@ -43,7 +43,7 @@ impl Request<'_> {
     pub(in crate::core) fn start_guess(&self, factor: FactorId) -> Result<Done, Stop> {
         let caller = self.authenticate()?;
         caller.require(Scope::Read)?;
-        let envelope = self.open_body()?;
+        let envelope = self.open_body(&caller)?;
         let payload: StartGuess = envelope.payload()?;
         let user = caller.session.user;
         let mut queries = vec![RecordQuery::One(RecordKey::Factor { user, factor })];
@@ -142,14 +142,14 @@ impl Request<'_> {
         stored: Option<u64>,
     ) -> Result<Refusal, Stop> {
         let (user, device) = (caller.session.user, caller.session.device);
-        let record = match target {
-            Target::Passcode(registered) => FactorRecord::Registered(RegisteredFactor {
-                lock: FactorLock::Destroyed,
-                ..registered
-            }),
-            // Its count stands at nothing left.
-            Target::Decoy(guessing) => FactorRecord::Decoy(guessing),
+        let Target::Passcode(registered) = target else {
+            // Nothing to destroy: its count stands at nothing left.
+            return Ok(ProblemCode::GuessesSpent.into());
         };
+        let record = FactorRecord::Registered(RegisteredFactor {
+            lock: FactorLock::Destroyed,
+            ..registered
+        });
         let writes = vec![
             self.write_factor(caller, factor, &record, stored)?,
             self.event(user, device, EventKind::PasscodeDestroyed),

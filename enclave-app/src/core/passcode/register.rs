@@ -16,7 +16,7 @@ impl Request<'_> {
     pub(in crate::core) fn register_passcode(&self, factor: FactorId) -> Result<Done, Stop> {
         let caller = self.authenticate()?;
         caller.require(Scope::Manage)?;
-        let envelope = self.open_body()?;
+        let envelope = self.open_body(&caller)?;
         let payload: RegisterPasscode = envelope.payload()?;
         let user = caller.session.user;
         let key = RecordKey::PasscodeDraft { user, factor };

@@ -49,7 +49,7 @@ impl Request<'_> {
     pub(in crate::core) fn change_factors(&self) -> Result<Done, Stop> {
         let caller = self.authenticate()?;
         caller.require(Scope::Manage)?;
-        let envelope = self.open_body()?;
+        let envelope = self.open_body(&caller)?;
         let payload: ChangeFactors = envelope.payload()?;
         if payload.wraps.len() > MAX_FACTORS_PER_USER
             || payload.backups.len() > MAX_WALLETS_PER_USER

@@ -11,7 +11,7 @@ impl Request<'_> {
     pub(in crate::core) fn open_recovery(&self) -> Result<Done, Stop> {
         let caller = self.authenticate()?;
         caller.require(Scope::Read)?;
-        let envelope = self.open_body()?;
+        let envelope = self.open_body(&caller)?;
         envelope.payload::<Plain>()?;
         let user = caller.session.user;
         self.records.require(&[

@@ -8,9 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_bytes::ByteBuf;
 use serde_json::{Value, json};
-use sharekeep_channel::encapsulation::{
-    PopValue, RequestBinding, ResponseOpener, Sender, Suite,
-};
+use sharekeep_channel::encapsulation::{PopValue, RequestBinding, ResponseOpener, Sender, Suite};
 use sharekeep_channel::signature::{
     Nonce, RequestParts, SessionAlgorithm, SessionSigningKey, SignatureHeaders, sign,
 };

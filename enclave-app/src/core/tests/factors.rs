@@ -127,9 +127,11 @@ fn a_stolen_token_alone_cannot_put_garbage_in_place_of_a_backup() {
     thief.login(&world);
     let path = format!("/v1/wallets/{}", wallet.id);
     let payload = PutBackup { version: 1, backup: backup(&wallet, 1, 2) };
-    refuses(&world, &thief, &format!("{path}/backup"), &payload, WalletState);
-    refuses(&world, &thief, &format!("{path}/archive"), &Plain::default(), WalletState);
-    refuses(&world, &thief, &format!("{path}/backup/delete"), &Plain::default(), WalletState);
+    refuses(&world, &thief, &format!("{path}/backup"), &payload, WalletOnOtherDevice);
+    for verb in ["archive", "backup/delete"] {
+        let path = format!("{path}/{verb}");
+        refuses(&world, &thief, &path, &Plain::default(), WalletOnOtherDevice);
+    }
 }
 
 #[test]

@@ -119,7 +119,7 @@ fn renew(world: &World, client: &Client) -> Result<SessionRenewed, ProblemCode> 
 fn a_new_device_signs_once_it_proved_a_factor_and_the_share() {
     let scene = scene();
     let Scene { world, wallet, tablet, phone, .. } = &scene;
-    assert_eq!(sign_raw(world, tablet, wallet, b"hello"), Err(WalletState));
+    assert_eq!(sign_raw(world, tablet, wallet, b"hello"), Err(WalletOnOtherDevice));
     let restored = scene.restore(tablet, &scene.taking(&[])).unwrap();
     assert_eq!(restored.wallets[0].status, WalletStatus::Active);
     assert_eq!(sign_raw(world, tablet, wallet, b"hello"), Ok(1));
@@ -162,7 +162,7 @@ fn a_share_without_a_factor_and_a_factor_without_a_share_take_nothing_over() {
     let taking = Taking { wallets: vec![(&other, None)], ..scene.taking(&[]) };
     let swapped = scene.restore_changed(tablet, &taking, |payload| payload.wallets[0].wallet = id);
     assert_eq!(swapped, Err(PossessionInvalid));
-    assert_eq!(sign_raw(&scene.world, tablet, &scene.wallet, b"hello"), Err(WalletState));
+    assert_eq!(sign_raw(&scene.world, tablet, &scene.wallet, b"hello"), Err(WalletOnOtherDevice));
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn a_thief_with_the_old_device_and_a_valid_token_cannot_sign_after_it_was_declar
         // it unlocked a factor.
         let disguised = Client::new("shop", "alice");
         disguised.login(world);
-        assert_eq!(sign_raw(world, &disguised, wallet, b"hello"), Err(WalletState));
+        assert_eq!(sign_raw(world, &disguised, wallet, b"hello"), Err(WalletOnOtherDevice));
         let seed = sharekeep_recovery::RecoverySeed::generate(&mut OsRng);
         let taking = Taking { keys: seed.keys(1), ..scene.taking(&[]) };
         assert_eq!(scene.restore(&disguised, &taking), Err(PossessionInvalid));

@@ -1,5 +1,5 @@
 use super::Loaded;
-use crate::core::backup::{self, Expected, require_held};
+use crate::core::backup::{self, Expected};
 use crate::core::stop::{Done, Refusal, Stop};
 use crate::core::{Request, lock};
 use sharekeep_schemas::enclave::{Condition, RecordKey, RecordQuery};
@@ -24,7 +24,7 @@ impl Request<'_> {
         self.records.require(&queries)?;
         let mut wallet = self.wallet(&caller, id)?;
         let keys = self.deployment_keys()?;
-        require_held(&caller, &wallet)?;
+        wallet.require_device(&caller)?;
         let mut writes = Vec::new();
         let mut version = wallet.stored;
         match wallet.status {

@@ -1,4 +1,3 @@
-use crate::core::backup::require_held;
 use crate::core::stop::{Done, Stop};
 use crate::core::{Request, lock};
 use sharekeep_schemas::enclave::{Condition, RecordKey, RecordQuery};
@@ -10,7 +9,7 @@ impl Request<'_> {
     pub(in crate::core) fn archive_wallet(&self, id: WalletId) -> Result<Done, Stop> {
         let caller = self.authenticate()?;
         caller.require(Scope::Manage)?;
-        let envelope = self.open_body()?;
+        let envelope = self.open_body(&caller)?;
         envelope.payload::<Plain>()?;
         let user = caller.session.user;
         let mut queries = vec![RecordQuery::One(RecordKey::Wallet { user, wallet: id })];
@@ -18,7 +17,7 @@ impl Request<'_> {
         self.records.require(&queries)?;
         let mut wallet = self.wallet(&caller, id)?;
         let keys = self.deployment_keys()?;
-        require_held(&caller, &wallet)?;
+        wallet.require_device(&caller)?;
         // Memory first: an archived wallet signs no more, committed or not.
         lock(&self.core.memory).mark_wallet(user, id, |mark| {
             mark.version = mark.version.max(wallet.stored);
