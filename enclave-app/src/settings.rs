@@ -34,6 +34,12 @@ pub struct Limits {
     pub primes: usize,
     /// Connections served at once.
     pub connections: usize,
+    /// How long an enclave serves guesses at a passcode alone, in seconds from its last one.
+    pub guess_lease_s: u64,
+    /// Guesses at passcodes that are served in a minute, over all users. No other enclave hands its
+    /// counts over, so without it every restart over old tables would give each passcode its
+    /// guesses anew.
+    pub guesses_per_minute: u32,
     /// How long a data key is used without asking KMS again.
     pub data_key_lifetime: Duration,
     /// How often a data key is used without asking KMS again.
@@ -62,6 +68,8 @@ impl Default for Limits {
             queue: 64,
             primes: 4,
             connections: 512,
+            guess_lease_s: 120,
+            guesses_per_minute: 30,
             data_key_lifetime: Duration::from_secs(300),
             data_key_uses: 100_000,
         }

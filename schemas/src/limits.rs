@@ -24,14 +24,15 @@ pub const MAX_RECORDS_PER_CALL: usize = 64;
 pub const MAX_RECORDS_PER_QUERY: usize = 200;
 /// Most writes in one commit: a DynamoDB transaction takes 100, the function adds its own.
 pub const MAX_WRITES_PER_COMMIT: usize = 90;
-/// Wallets a user may have that are not archived: all backups are sealed anew in one transaction
-/// when a factor is removed.
-pub const MAX_WALLETS_PER_USER: usize = 48;
+/// Wallets a user may have that are not archived, and backups: when a factor is removed, all of
+/// them are sealed anew and travel in one request of [`MAX_SEALED_BYTES`].
+pub const MAX_WALLETS_PER_USER: usize = 28;
 /// Wallets a user may have, archived ones included. Less than [`MAX_RECORDS_PER_QUERY`], so that
 /// creations that race cannot make a list that is too long to be loaded.
 pub const MAX_KEPT_WALLETS_PER_USER: usize = 160;
-/// Largest sealed backup; an honest one with a cggmp24 preparation has about 10 kB.
-pub const MAX_BACKUP_BYTES: usize = 32_768;
+/// Largest backup as the user seals it: 32 KiB padded, header and tag. An honest one with a cggmp24
+/// preparation (19.5 kB) has this size.
+pub const MAX_BACKUP_BYTES: usize = 32 * 1024 + 64;
 /// Factors a user may have.
 pub const MAX_FACTORS_PER_USER: usize = 12;
 /// Devices a user may have that are not revoked.

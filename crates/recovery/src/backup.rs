@@ -11,12 +11,12 @@ use sharekeep_schemas::{
 };
 use zeroize::Zeroizing;
 
-/// Largest backup before sealing, in bytes: a share (under 9 kB) and the largest half of a
-/// preparation (dkls23, 78 kB) with room to spare.
-pub const MAX_BACKUP_PLAINTEXT_BYTES: usize = 120 * 1024;
-/// Largest sealed backup, in bytes: the padded plaintext, header and tag. Sealed once more by the
-/// enclave it still fits a store item.
-pub const MAX_BACKUP_BYTES: usize = 128 * 1024 + 64;
+pub use sharekeep_schemas::limits::MAX_BACKUP_BYTES;
+
+/// Largest backup before sealing, in bytes: a share (under 9 kB) and a pair's preparation (cggmp24,
+/// 19.5 kB), padded to 32 KiB. The backups of all wallets must fit one request when a factor is
+/// removed.
+pub const MAX_BACKUP_PLAINTEXT_BYTES: usize = 32 * 1024 - 4;
 
 /// The version of backups, their content and what they are bound to.
 const FORMAT: u8 = 1;
@@ -69,8 +69,9 @@ pub struct UserBackup {
     pub protocol: Protocol,
     /// The sealed form of the key share, with public key, public shares and chain code.
     pub share: SecretBytes,
-    /// The device's half of the preparation; none where the protocol has none, or it is not made
-    /// yet.
+    /// The device's half of a pair's preparation (cggmp24); none where the protocol has none, or it
+    /// is not made yet. A preparation of one wallet (dkls23) is not backed up: it is four times as
+    /// large as all else and made anew in a third of a second.
     pub preparation: Option<BackedPreparation>,
     /// The deployment's statement key as the device pinned it: a restoring device compares it with
     /// what it is shown.

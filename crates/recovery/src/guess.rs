@@ -1,7 +1,7 @@
 //! How many guesses a passcode has left: a state machine without a clock.
 //!
 //! The enclave keeps one value in memory and one in the factor's sealed record, and works with the
-//! stricter ([`GuessCount::merge`]). A guess is charged, in memory first, before KE2 leaves; only a
+//! stricter ([`GuessCount::merge`], [`GuessCount::remember`]). A guess is charged, in memory first, before KE2 leaves; only a
 //! KE3 that holds starts a new era with a fresh count. So a hostile store that drops writes or
 //! presents older records gains nothing while the enclave lives.
 
@@ -91,6 +91,12 @@ impl GuessCount {
         self.limit.get().saturating_sub(self.spent)
     }
 
+    /// When the next guess is taken, in seconds since 1970; the past means at once.
+    #[must_use]
+    pub const fn next_guess_unix_s(&self) -> u64 {
+        self.waiting_until_unix_s
+    }
+
     /// Which era this is: what a pending login must remember for [`succeed`](Self::succeed).
     #[must_use]
     pub const fn era(&self) -> u64 {
@@ -146,6 +152,15 @@ impl GuessCount {
             last,
         }
     }
+
+    /// What a memory makes of a record: the stricter of both; and where the record is of a later
+    /// era, all that this memory charged counts in that one too. So within a memory's life only a
+    /// KE3 that it checked itself gives guesses back, whatever records of other eras are brought.
+    #[must_use]
+    pub fn remember(&self, recorded: &Self) -> Self {
+        let era = self.era.max(recorded.era);
+        Self { era, ..self.clone() }.merge(recorded)
+    }
 }
 
 #[cfg(test)]
@@ -189,6 +204,23 @@ mod tests {
         assert_eq!(guesses.charge(1_059, attempt(4)), Charge::ExactRetry);
         assert_eq!(guesses.charge(1_060, attempt(5)), Charge::Allowed);
         assert_eq!(guesses.charge(1_179, attempt(6)), Charge::Waiting { until_unix_s: 1_180 });
+    }
+
+    #[test]
+    fn a_record_of_a_later_era_gives_a_memory_no_guesses_back() {
+        let mut memory = count(10);
+        for number in 0..4 {
+            assert_eq!(memory.charge(0, attempt(number)), Charge::Allowed);
+        }
+        let mut later = count(10);
+        later.succeed(0);
+        assert_eq!((memory.merge(&later).left(), memory.merge(&later).era()), (10, 1));
+        let remembered = memory.remember(&later);
+        assert_eq!((remembered.left(), remembered.era()), (6, 1));
+        // What memory itself saw succeed stands above an older record.
+        let mut ahead = memory.clone();
+        ahead.succeed(0);
+        assert_eq!(ahead.remember(&memory), ahead);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use sharekeep_schemas::{CeremonyId, ProblemCode, SessionKeyId, WalletId};
+use sharekeep_schemas::{CeremonyId, DeviceId, FactorId, ProblemCode, SessionKeyId, WalletId};
 
 /// What a request asks for: decided from the method and path that the client signed and bound its
 /// encapsulation to, so that a function cannot choose.
@@ -18,6 +18,28 @@ pub enum Route {
     ActivateWallet(WalletId),
     /// `POST /v1/wallets/{id}/archive`
     ArchiveWallet(WalletId),
+    /// `POST /v1/wallets/{id}/backup`
+    PutBackup(WalletId),
+    /// `POST /v1/wallets/{id}/backup/open`
+    OpenBackup(WalletId),
+    /// `POST /v1/wallets/{id}/backup/delete`
+    DeleteBackup(WalletId),
+    /// `POST /v1/recovery/open`
+    OpenRecovery,
+    /// `POST /v1/recovery/factors`
+    ChangeFactors,
+    /// `POST /v1/factors/{id}/register`
+    RegisterPasscode(FactorId),
+    /// `POST /v1/factors/{id}/guess`
+    StartGuess(FactorId),
+    /// `POST /v1/factors/{id}/guess/finish`
+    FinishGuess(FactorId),
+    /// `POST /v1/devices/{id}/name`
+    NameDevice(DeviceId),
+    /// `POST /v1/devices/{id}/revoke`
+    RevokeDevice(DeviceId),
+    /// `POST /v1/restore`
+    Restore,
     /// `POST /v1/ceremonies`
     StartCeremony,
     /// `POST /v1/ceremonies/{id}/steps`
@@ -47,6 +69,17 @@ pub fn route(method: &str, path: &str) -> Result<Route, ProblemCode> {
         ["wallets"] => ("POST", Route::CreateWallet),
         ["wallets", id, "activate"] => ("POST", Route::ActivateWallet(parse(id)?)),
         ["wallets", id, "archive"] => ("POST", Route::ArchiveWallet(parse(id)?)),
+        ["wallets", id, "backup"] => ("POST", Route::PutBackup(parse(id)?)),
+        ["wallets", id, "backup", "open"] => ("POST", Route::OpenBackup(parse(id)?)),
+        ["wallets", id, "backup", "delete"] => ("POST", Route::DeleteBackup(parse(id)?)),
+        ["recovery", "open"] => ("POST", Route::OpenRecovery),
+        ["recovery", "factors"] => ("POST", Route::ChangeFactors),
+        ["factors", id, "register"] => ("POST", Route::RegisterPasscode(parse(id)?)),
+        ["factors", id, "guess"] => ("POST", Route::StartGuess(parse(id)?)),
+        ["factors", id, "guess", "finish"] => ("POST", Route::FinishGuess(parse(id)?)),
+        ["devices", id, "name"] => ("POST", Route::NameDevice(parse(id)?)),
+        ["devices", id, "revoke"] => ("POST", Route::RevokeDevice(parse(id)?)),
+        ["restore"] => ("POST", Route::Restore),
         ["ceremonies"] => ("POST", Route::StartCeremony),
         ["ceremonies", id, "steps"] => ("POST", Route::StepCeremony(parse(id)?)),
         ["ceremonies", id, "abort"] => ("POST", Route::AbortCeremony(parse(id)?)),

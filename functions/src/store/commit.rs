@@ -3,7 +3,7 @@ use super::{Store, fault_of, number};
 use crate::error::{Error, Result};
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{Delete, Put as PutItem, TransactWriteItem};
+use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put as PutItem, TransactWriteItem};
 use sharekeep_schemas::enclave::{Condition, Write};
 use sharekeep_schemas::limits::MAX_WRITES_PER_COMMIT;
 use std::time::Duration;
@@ -62,6 +62,20 @@ impl Store {
 
     fn transact_item(&self, write: &Write, now_unix_s: u64) -> Result<TransactWriteItem> {
         let table = self.table(write.key.table());
+        if let Condition::Unchanged(version) = write.condition {
+            if write.put.is_some() {
+                return Err(Error::EnclaveBroken("a change of what shall stay"));
+            }
+            let check = ConditionCheck::builder()
+                .table_name(table)
+                .set_key(Some(primary_key(&write.key)))
+                .condition_expression("#version = :version")
+                .expression_attribute_names("#version", "version")
+                .expression_attribute_values(":version", number(version))
+                .build()
+                .map_err(|_| Error::Internal("condition check definition"))?;
+            return Ok(TransactWriteItem::builder().condition_check(check).build());
+        }
         match &write.put {
             Some(put) => {
                 let builder =
@@ -76,7 +90,7 @@ impl Store {
                         .condition_expression("#version = :version")
                         .expression_attribute_names("#version", "version")
                         .expression_attribute_values(":version", number(version)),
-                    Condition::Any => builder,
+                    Condition::Any | Condition::Unchanged(_) => builder,
                 };
                 let put = builder.build().map_err(|_| Error::Internal("put definition"))?;
                 Ok(TransactWriteItem::builder().put(put).build())
@@ -90,7 +104,7 @@ impl Store {
                         .condition_expression("#version = :version")
                         .expression_attribute_names("#version", "version")
                         .expression_attribute_values(":version", number(version)),
-                    Condition::Any => builder,
+                    Condition::Any | Condition::Unchanged(_) => builder,
                 };
                 let delete = builder.build().map_err(|_| Error::Internal("delete definition"))?;
                 Ok(TransactWriteItem::builder().delete(delete).build())

@@ -197,7 +197,7 @@ pub struct Write {
     pub key: RecordKey,
     /// What must hold, or the whole transaction fails.
     pub condition: Condition,
-    /// The new record; none deletes it.
+    /// The new record; none deletes it, or leaves it with [`Condition::Unchanged`].
     pub put: Option<Put>,
 }
 
@@ -209,6 +209,9 @@ pub enum Condition {
     Absent,
     /// Its version is this one.
     Version(u64),
+    /// Its version is this one, and the record stays as it is: such a write puts nothing, it only
+    /// makes the transaction depend on a record that decided it.
+    Unchanged(u64),
     /// Whatever is there (deleting what may be gone).
     Any,
 }

@@ -68,8 +68,8 @@ pub struct FactorsChanged {
 /// `POST /v1/recovery/open`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct RecoveryOpened {
-    /// The signed list of factors, and those before it as far as they are kept, oldest first: a
-    /// device that pins an older recovery key follows them.
+    /// The signed list of factors: one, the newest. It carries the signatures by which a device that
+    /// pins an older recovery key follows to this one.
     pub statements: Vec<serde_bytes::ByteBuf>,
     /// The sealed seed of each factor that needs no passcode.
     pub wraps: Vec<OpenWrap>,

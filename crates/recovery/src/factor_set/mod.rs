@@ -36,13 +36,13 @@ use sharekeep_channel::sealed_box::BoxPublicKey;
 use sharekeep_schemas::{FactorId, FactorKind, TenantId, UserId, codec};
 
 /// Most factors a user may have.
-pub const MAX_FACTORS: usize = 16;
+pub const MAX_FACTORS: usize = sharekeep_schemas::limits::MAX_FACTORS_PER_USER;
 /// Longest label of a factor, in bytes.
 pub const MAX_LABEL_BYTES: usize = 64;
 /// Most rotations a set keeps. A device or factor that has slept through more must be registered
 /// anew.
 pub const MAX_LINEAGE: usize = 32;
-/// Largest encoded set, in bytes: 16 factors and 32 rotations need under 15 kB.
+/// Largest encoded set, in bytes: 12 factors and 32 rotations need under 15 kB.
 pub const MAX_FACTOR_SET_BYTES: usize = 16 * 1024;
 
 /// All factors of a user at one time.

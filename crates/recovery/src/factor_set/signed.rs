@@ -130,6 +130,15 @@ impl SignedFactorSet {
         Ok(Unlocked { seed, keys, set })
     }
 
+    /// For the enclave: reads back a set that it checked before it stored it, out of its own seal.
+    /// No signature is checked.
+    ///
+    /// # Errors
+    /// [`Error::SetMalformed`].
+    pub fn stored(&self) -> Result<FactorSet> {
+        codec::decode(&self.set, MAX_FACTOR_SET_BYTES).map_err(|_| Error::SetMalformed)
+    }
+
     /// For the enclave: takes a user's first set.
     ///
     /// # Errors
