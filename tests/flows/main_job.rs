@@ -2,12 +2,13 @@
 //! whole stack, sign again.
 
 use sharekeep::{
-    AttestationRoot, Client, Home, NewWallet, OpenHome, Passphrase, PendingSession, Session,
-    SessionWish, Settings, SignedIn, Silent,
+    AttestationRoot, Client, Home, NewFactor, NewWallet, OpenHome, Passphrase, PendingSession,
+    Session, SessionWish, Settings, SignedIn, Silent,
 };
 use sharekeep_local::identity_provider::Signing;
 use sharekeep_local::world::TENANT;
 use sharekeep_messages::SignRequest;
+use sharekeep_recovery::factor_set::Waiver;
 use sharekeep_schemas::{Protocol, Scheme, SecretText, WalletId, WalletStatus};
 use sharekeep_tests::message::note;
 use sharekeep_tests::primes::published_primes;
@@ -55,7 +56,13 @@ impl Device {
             .open_session(home.device(), pending, SecretText::new(token), &wish)
             .await
             .unwrap();
-        Self { home, client, session }
+        let device = Self { home, client, session };
+        if device.user().sync_recovery().await.unwrap().is_none() {
+            let code = vec![NewFactor::recovery_code()];
+            let draft = device.user().draft_recovery(code, Waiver::NotGiven).await.unwrap();
+            device.user().commit_factors(draft).await.unwrap();
+        }
+        device
     }
 
     fn user(&self) -> SignedIn<'_> {
@@ -65,7 +72,7 @@ impl Device {
     async fn create(&self, scheme: Scheme, protocol: Protocol) -> WalletId {
         let new = NewWallet { scheme, protocol, name: None };
         let wallet = self.user().create_wallet(&new).await.unwrap();
-        assert_eq!(wallet.status, WalletStatus::ActiveUnbacked);
+        assert_eq!(wallet.status, WalletStatus::Active);
         wallet.id
     }
 

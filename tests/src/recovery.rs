@@ -3,7 +3,8 @@
 use crate::ceremony::Wallet;
 use crate::user::{SealedPost, User};
 use rand_core::OsRng;
-use sharekeep_recovery::{FactorSecret, FactorSet, NewFactor, RecoveryCode, RecoverySeed, Waiver};
+use sharekeep_recovery::factor_set::{FactorSet, NewFactor, Waiver};
+use sharekeep_recovery::{FactorSecret, RecoveryCode, RecoverySeed};
 use sharekeep_schemas::sealed::{
     ActivateWallet, ChangeFactors, FactorWrap, FactorsChanged, Plain, RecoveryOpened, SealedBackup,
     VERSION, WalletChanged,
