@@ -36,7 +36,7 @@ pub struct User<'d> {
     pub device_key: SigningKey,
     pub enclave: EnclaveIdentity,
     pub scopes: Vec<Scope>,
-    id: OnceLock<UserId>,
+    pub id: OnceLock<UserId>,
 }
 
 /// A step of the clock past the end of a short session, in seconds: less than the skew at which the
