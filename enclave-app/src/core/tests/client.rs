@@ -228,9 +228,11 @@ impl Client {
     /// Signs in.
     /// Signs in and, the first time, sets recovery up.
     pub(crate) fn sign_up(&self, world: &World) -> UserId {
-        let owner = Owner::sign_up(world, self);
-        let user = owner.user;
-        world.owners.borrow_mut().insert(user, owner);
+        let user = self.login(world).user;
+        let known = world.owners.borrow().contains_key(&user);
+        if !known {
+            world.owners.borrow_mut().insert(user, Owner::set_up(world, self, user));
+        }
         user
     }
 

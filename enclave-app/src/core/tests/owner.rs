@@ -95,6 +95,11 @@ impl Owner {
     /// Signs in and sets recovery up, with a recovery code.
     pub(crate) fn sign_up(world: &World, client: &Client) -> Self {
         let user = client.login(world).user;
+        Self::set_up(world, client, user)
+    }
+
+    /// Sets recovery up, with a recovery code.
+    pub(crate) fn set_up(world: &World, client: &Client, user: UserId) -> Self {
         let made = code_factor(client, user);
         Self::with(world, client, user, &[&made], Waiver::NotGiven).unwrap()
     }
