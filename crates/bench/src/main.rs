@@ -40,8 +40,8 @@ Through the whole local stack, each part in a process of its own. What counts is
 enclave and the functions (their calls of the store included). What does not: the enclave's search
 for the primes of later preparations, which runs while nothing else does; and what stands in for
 AWS, the supervisor's process with the embedded DynamoDB and KMS. `/ bare` is the CPU that counts
-over the bare protocol's, `over/trip` the CPU beyond it per round trip. The target is 1.1 for the
-first or 3 ms for the second.
+over the bare protocol's; `svc/trip` the CPU of enclave and functions beyond the bare server's side,
+per round trip. The target is 1.1 for the first or 3 ms for the second.
 ";
 
 const CASES: [(Scheme, Protocol); 4] = [

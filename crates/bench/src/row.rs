@@ -68,8 +68,9 @@ pub(crate) struct Row {
     bytes: u64,
     /// CPU of both sides over CPU of both sides of the bare protocol, in this run.
     ratio_to_bare: Option<f64>,
-    /// CPU over the bare protocol's, both sides, per round trip, in ms.
-    overhead_ms_per_round_trip: Option<f64>,
+    /// CPU of enclave and functions over the bare server's side, per round trip, in ms: HTTP, store,
+    /// sealing and encapsulation. What the device spends is in `client_cpu_ms`.
+    service_overhead_ms_per_round_trip: Option<f64>,
 }
 
 fn ms(time: Duration) -> f64 {
@@ -82,7 +83,7 @@ impl Row {
         let name = operation.to_owned();
         let overhead = bare.filter(|_| cost.round_trips > 0).map(|bare| {
             let trips = u32::try_from(cost.round_trips).unwrap_or(u32::MAX);
-            ms(cost.cpu().saturating_sub(bare.cpu()) / trips)
+            ms(cost.server_cpu.saturating_sub(bare.server_cpu) / trips)
         });
         Self {
             name,
@@ -98,7 +99,7 @@ impl Row {
             ratio_to_bare: bare.map(|bare| {
                 (cost.cpu().as_secs_f64() / bare.cpu().as_secs_f64() * 1e3).round() / 1e3
             }),
-            overhead_ms_per_round_trip: overhead,
+            service_overhead_ms_per_round_trip: overhead,
         }
     }
 
@@ -116,16 +117,16 @@ impl Row {
             "trips",
             "bytes",
             "/ bare",
-            "over/trip",
+            "svc/trip",
             "target"
         )
     }
 
-    /// Whether design targets hold: at most 3 ms of CPU a round trip beyond the bare protocol, or,
-    /// for whole ceremonies that cost more than that by themselves, at most 1.1 times the bare
-    /// protocol. `None` where there is nothing to compare with.
+    /// Whether design targets hold: at most 3 ms of the service's CPU a round trip beyond the bare
+    /// protocol, or, for whole ceremonies that cost more than that by themselves, at most 1.1 times
+    /// the bare protocol. `None` where there is nothing to compare with.
     pub(crate) fn verdict(&self) -> Option<bool> {
-        let (ratio, overhead) = self.ratio_to_bare.zip(self.overhead_ms_per_round_trip)?;
+        let (ratio, overhead) = self.ratio_to_bare.zip(self.service_overhead_ms_per_round_trip)?;
         Some(ratio <= MOST_RATIO || overhead <= MOST_OVERHEAD_MS)
     }
 
@@ -144,7 +145,7 @@ impl Row {
             self.round_trips,
             self.bytes,
             or_dash(self.ratio_to_bare),
-            or_dash(self.overhead_ms_per_round_trip),
+            or_dash(self.service_overhead_ms_per_round_trip),
             self.verdict().map_or("-", |met| if met { "met" } else { "missed" }),
         )
     }
@@ -155,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_ratio_compares_both_sides_with_both_sides() {
+    fn the_ratio_compares_both_sides_and_the_overhead_is_the_services() {
         let cost = |ms| Cost {
             client_cpu: Duration::from_millis(ms),
             server_cpu: Duration::from_millis(ms),
@@ -164,6 +165,6 @@ mod tests {
         };
         let row = Row::new("x", &cost(15), Some(&cost(10)));
         assert_eq!(row.ratio_to_bare, Some(1.5));
-        assert_eq!(row.overhead_ms_per_round_trip, Some(5.0));
+        assert_eq!(row.service_overhead_ms_per_round_trip, Some(2.5));
     }
 }
