@@ -68,7 +68,7 @@ async fn an_edited_status_column_misleads_a_listing_and_nothing_else() {
     let before = Before::of(&deployment);
     let early = alice.start_sign(&wallet, &note("too early"));
     let answer = early.start.send(&deployment).await;
-    assert_eq!(answer.problem(), ProblemCode::WalletState);
+    assert_eq!(answer.problem(), ProblemCode::BackupMissing);
     before.only_changed(REFUSED_BY_ENCLAVE);
 }
 
