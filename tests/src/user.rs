@@ -123,8 +123,12 @@ impl<'d> User<'d> {
 
     /// Opens a session with a good token.
     pub async fn sign_in(&self) -> SessionOpened {
-        let token = self.token().sign(Signing::Rs256).unwrap();
-        let post = self.opening(&token);
+        self.sign_in_with(&self.token().sign(Signing::Rs256).unwrap()).await
+    }
+
+    /// Opens a session with this token.
+    pub async fn sign_in_with(&self, token: &str) -> SessionOpened {
+        let post = self.opening(token);
         let opened: SessionOpened = post.open(&post.send(self.deployment).await);
         self.id.get_or_init(|| opened.user);
         opened
