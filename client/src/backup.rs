@@ -84,6 +84,7 @@ impl SignedIn<'_> {
         let marked = preparation.as_ref().map(|held| (held.id, device));
         let content = UserBackup {
             version: UserBackup::VERSION,
+            name: wallet.name.clone(),
             protocol: wallet.protocol,
             share: SecretBytes(wallet.share().to_sealed_bytes()),
             preparation: preparation.map(|held| BackedPreparation {

@@ -203,6 +203,6 @@ impl Bundle {
         let content = UserBackup::open(&unlocked.keys, &context, &sealed.0)?;
         let stored = SealedBackup { wallet, epoch, generation, version, sealed: vec![] };
         let held = opened_wallet(&stored, &content, self.made_at_unix_s, Holding::Offline, None)?;
-        home.store_wallet(&held)
+        home.store_restored(held).map(drop)
     }
 }

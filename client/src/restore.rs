@@ -119,8 +119,7 @@ impl SignedIn<'_> {
         let prepared_by = self.keep_preparation(&content)?;
         let holding = Holding::Restoring { prepared_by };
         let wallet = opened_wallet(&stored, &content, created_at_unix_s, holding, Some(mark))?;
-        self.home().store_wallet(&wallet)?;
-        Ok(wallet)
+        self.home().store_restored(wallet)
     }
 
     /// Keeps the half of a pair's preparation, if this device has none. Whose it is, the enclave
@@ -289,7 +288,7 @@ pub(crate) fn opened_wallet(
     }
     Ok(HeldWallet {
         id: stored.wallet,
-        name: None,
+        name: content.name.clone(),
         protocol: content.protocol,
         epoch: stored.epoch,
         status: WalletStatus::Pending,

@@ -144,6 +144,20 @@ impl OpenHome {
         self.vault.write(&self.wallet_file(wallet.id), &wallet.to_plaintext())
     }
 
+    /// Keeps a wallet that came out of a backup. Its name stays behind if it could not be given to
+    /// a new wallet of this device.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub(crate) fn store_restored(&self, mut wallet: HeldWallet) -> Result<HeldWallet> {
+        let held = self.wallet(wallet.id)?.and_then(|held| held.name);
+        wallet.name = wallet
+            .name
+            .filter(|name| held.as_ref() == Some(name) || self.check_new_name(name).is_ok());
+        self.store_wallet(&wallet)?;
+        Ok(wallet)
+    }
+
     /// One wallet, if this device holds it.
     ///
     /// # Errors

@@ -75,6 +75,7 @@ async fn a_lost_phone_is_replaced_with_any_factor() {
         let back = new.home.wallet(made.id).unwrap().unwrap();
         assert_eq!((back.status, back.holding), (WalletStatus::Active, Holding::Registered));
         assert_eq!(back.public_key(), made.public_key());
+        assert!(made.name.is_some() && back.name == made.name);
         user.sign(&back, &raw()).await.unwrap();
         let again = user.restore(&unlocked, &[]).await.unwrap();
         assert!(matches!(again.wallets[&made.id], WalletOutcome::Held));

@@ -65,6 +65,8 @@ impl BackupContext {
 pub struct UserBackup {
     /// Its version: [`UserBackup::VERSION`].
     pub version: u8,
+    /// What the user calls the wallet; nobody else learns it.
+    pub name: Option<String>,
     /// How the wallet's parties sign together.
     pub protocol: Protocol,
     /// The sealed form of the key share, with public key, public shares and chain code.
@@ -184,6 +186,7 @@ mod tests {
     fn backup(preparation_bytes: usize) -> UserBackup {
         UserBackup {
             version: UserBackup::VERSION,
+            name: Some("savings".to_owned()),
             protocol: Protocol::Cggmp24,
             share: SecretBytes(Zeroizing::new(vec![7; 400])),
             preparation: Some(BackedPreparation {
