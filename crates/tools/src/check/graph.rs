@@ -30,6 +30,7 @@ const RULES: &[Rule] = &[
             "sharekeep-enclave-app",
             "sharekeep-mpc",
             "sharekeep-messages",
+            "sharekeep-recovery",
             "sharekeep",
         ],
         why: "functions see ciphertext, and know the enclave by its wire types only",
@@ -46,6 +47,7 @@ const RULES: &[Rule] = &[
     },
     Rule { package: "sharekeep-mpc", never: IO, why: "ceremonies are pure" },
     Rule { package: "sharekeep-channel", never: IO, why: "both ends share it, and it is pure" },
+    Rule { package: "sharekeep-recovery", never: IO, why: "both ends share it, and it is pure" },
     Rule { package: "sharekeep-messages", never: IO, why: "both ends share it, and it is pure" },
 ];
 
