@@ -1,7 +1,9 @@
 use crate::Error;
 use ed25519_dalek::VerifyingKey;
 use sha2::{Digest, Sha256};
+use sharekeep_recovery::DEFAULT_GUESS_LIMIT;
 use sharekeep_schemas::{codec, trust};
+use std::num::NonZeroU8;
 use std::time::Duration;
 
 const MIB: usize = 1024 * 1024;
@@ -34,6 +36,9 @@ pub struct Limits {
     pub primes: usize,
     /// Connections served at once.
     pub connections: usize,
+    /// Wrong guesses after which a passcode is destroyed: each passcode keeps the limit that it was
+    /// registered under.
+    pub guess_limit: NonZeroU8,
     /// How long an enclave serves guesses at a passcode alone, in seconds from its last one.
     pub guess_lease_s: u64,
     /// Guesses at passcodes that are served in a minute, over all users. No other enclave hands its
@@ -68,6 +73,7 @@ impl Default for Limits {
             queue: 64,
             primes: 4,
             connections: 512,
+            guess_limit: DEFAULT_GUESS_LIMIT,
             guess_lease_s: 120,
             guesses_per_minute: 30,
             data_key_lifetime: Duration::from_secs(300),

@@ -67,9 +67,15 @@ impl<'d> User<'d> {
 
     /// Arrives, signs in, and has a factor: wallets can be made.
     pub async fn signed_in(deployment: &'d dyn Site, name: &str) -> Self {
+        let user = Self::newcomer(deployment, name).await;
+        user.ensure_recovery().await;
+        user
+    }
+
+    /// Arrives and signs in; recovery is not set up.
+    pub async fn newcomer(deployment: &'d dyn Site, name: &str) -> Self {
         let user = Self::arrive(deployment, name).await;
         user.sign_in().await;
-        user.ensure_recovery().await;
         user
     }
 
@@ -118,7 +124,11 @@ impl<'d> User<'d> {
 
     /// Who the enclave says that the user is; known once a session was opened.
     pub fn id(&self) -> UserId {
-        *self.id.get().unwrap()
+        *self.id_ref()
+    }
+
+    pub(crate) fn id_ref(&self) -> &UserId {
+        self.id.get().unwrap()
     }
 
     /// Opens a session with a good token.

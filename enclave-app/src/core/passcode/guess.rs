@@ -5,7 +5,7 @@ use crate::core::stop::{Done, Refusal, Stop};
 use crate::core::{Request, lock};
 use crate::record::{FactorLock, FactorRecord, Guessing, Lease, RegisteredFactor};
 use sharekeep_recovery::passcode::PasscodeServer;
-use sharekeep_recovery::{AttemptDigest, DEFAULT_GUESS_LIMIT, GuessCount};
+use sharekeep_recovery::{AttemptDigest, GuessCount};
 use sharekeep_schemas::enclave::{RecordKey, RecordQuery};
 use sharekeep_schemas::sealed::{GuessStarted, StartGuess};
 use sharekeep_schemas::{EventKind, FactorId, ProblemCode, Scope};
@@ -61,7 +61,8 @@ impl Request<'_> {
             },
             Some(FactorRecord::Decoy(guessing)) => Target::Decoy(guessing),
             None => {
-                Target::Decoy(Guessing { count: GuessCount::new(DEFAULT_GUESS_LIMIT), lease: None })
+                let count = GuessCount::new(self.core.limits.guess_limit);
+                Target::Decoy(Guessing { count, lease: None })
             }
         };
         self.take_lease(target.guessing())?;

@@ -11,9 +11,7 @@ use crate::record::{
 };
 use sharekeep_recovery::factor_set::{BrokenRule, Factor, SignedFactorSet};
 use sharekeep_recovery::passcode::RegisteredPasscode;
-use sharekeep_recovery::{
-    DEFAULT_GUESS_LIMIT, Error, FactorSet, GuessCount, MAX_WRAPPED_SEED_BYTES, wrap_hash,
-};
+use sharekeep_recovery::{Error, FactorSet, GuessCount, MAX_WRAPPED_SEED_BYTES, wrap_hash};
 use sharekeep_schemas::enclave::{RecordKey, RecordQuery, Row, Write};
 use sharekeep_schemas::limits::{
     MAX_FACTORS_PER_USER, MAX_WALLETS_PER_USER, MAX_WRITES_PER_COMMIT,
@@ -181,7 +179,8 @@ impl Request<'_> {
             return Err(gone().into());
         }
         writes.push(delete(key, opened.version.record_version));
-        let guessing = Guessing { count: GuessCount::new(DEFAULT_GUESS_LIMIT), lease: None };
+        let count = GuessCount::new(self.core.limits.guess_limit);
+        let guessing = Guessing { count, lease: None };
         Ok(FactorLock::Passcode(Box::new(PasscodeLock {
             server: draft.server,
             registered,
