@@ -12,11 +12,11 @@ const MIB: usize = 1024 * 1024;
 pub struct Settings {
     /// The encoded trust configuration; measured together with the image.
     pub trust_bytes: Vec<u8>,
-    /// Bounds of memory and CPU.
+    /// Bounds of memory, CPU and guesses.
     pub limits: Limits,
 }
 
-/// Bounds of memory and CPU. None of them is a secret, and none weakens a check.
+/// Bounds of memory, CPU and guesses, part of the image. None of them is a secret.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Ceremonies that may run at once.

@@ -202,7 +202,8 @@ async fn two_devices_that_sign_in_first_at_once_are_two_devices_of_one_user() {
     let devices = phone.client.list_devices(&phone.session).await.unwrap();
     let mut listed: Vec<_> = devices.iter().map(|device| device.device_id).collect();
     let mut wanted = vec![phone.device(), tablet.device()];
-    (listed.sort_unstable(), wanted.sort_unstable());
+    listed.sort_unstable();
+    wanted.sort_unstable();
     assert_eq!(listed, wanted);
     phone.user().revoke_device(tablet.device()).await.unwrap();
 }

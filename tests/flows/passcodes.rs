@@ -260,7 +260,8 @@ async fn a_guess_that_races_a_new_passcode_has_one_winner_and_nothing_is_half_wr
         let listed: Page<FactorView> = alice.get("/v1/factors").await.json();
         let mut listed: Vec<_> = listed.items.iter().map(|factor| factor.factor_id).collect();
         let mut wanted: Vec<_> = owner.set.factors.iter().map(|factor| factor.id).collect();
-        (listed.sort_unstable(), wanted.sort_unstable());
+        listed.sort_unstable();
+        wanted.sort_unstable();
         assert_eq!(listed, wanted);
         let guess = alice.guess(passcode.id(), RIGHT);
         let started = alice.started(&guess).await;

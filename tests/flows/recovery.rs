@@ -1,7 +1,9 @@
 //! Factors: set up once, changed only by who holds one, and of use with no service at all.
 
 use crate::items::{items, put};
-use sharekeep::{Bundle, ErrorKind, FactorFile, Holding, NewFactor, NewWallet, UnlockWith};
+use sharekeep::{
+    Bundle, ErrorKind, FactorFile, Holding, NewFactor, NewWallet, RetryPolicy, UnlockWith,
+};
 use sharekeep_recovery::factor_set::Waiver;
 use sharekeep_schemas::sealed::{Plain, RecoveryOpened};
 use sharekeep_schemas::{FactorKind, ProblemCode, Protocol, Scheme};
@@ -9,6 +11,7 @@ use sharekeep_tests::message::note;
 use sharekeep_tests::phone::{new_home, passcode, passphrase, with_code, with_passcode};
 use sharekeep_tests::{Deployment, Phone, User};
 use std::path::Path;
+use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bundle_and_a_file_or_code_give_the_shares_back_with_no_service() {
@@ -52,6 +55,13 @@ async fn a_bundle_and_a_file_or_code_give_the_shares_back_with_no_service() {
     assert!(!text.contains(FactorKind::Passcode.as_str()));
     let error = bundle.recover(&by_passcode, &with_code(&other_code())).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Factor);
+}
+
+/// The enclave that remembers says `conflict`, which a client would repeat for a minute.
+fn impatient(phone: Phone) -> Phone {
+    let patience = Duration::from_secs(2);
+    let retry = RetryPolicy { patience, ..RetryPolicy::default() };
+    Phone { client: phone.client.with_retry_policy(retry), ..phone }
 }
 
 fn other_code() -> String {
@@ -109,7 +119,7 @@ async fn a_removed_factor_opens_nothing_that_is_stored_afterwards() {
         put(&deployment, &table, item);
     }
     for life in ["thief-1", "thief-2"] {
-        let thief = Phone::fresh(&deployment, &home(life), "alice").await;
+        let thief = impatient(Phone::fresh(&deployment, &home(life), "alice").await);
         let brought = thief.restore(with_code(&old_code), &[]).await;
         assert!(brought.is_err() || !brought.unwrap().is_complete());
         assert!(thief.home.wallets().unwrap().is_empty());
