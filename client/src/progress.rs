@@ -31,6 +31,10 @@ pub enum Step {
         /// Of how many.
         of: u32,
     },
+    /// A guess at a passcode is on its way.
+    Guessing,
+    /// The enclave has answered it; now this device computes for a good part of a second.
+    Stretching,
     /// Something is being made ready once, so that signing is fast afterwards.
     Preparing,
 }

@@ -2,6 +2,7 @@ use super::factor::{binding, stretch};
 use super::{FactorFile, NOT_SET_UP, Standing};
 use crate::ceremony::SignedIn;
 use crate::home::HeldRecovery;
+use crate::progress::Step;
 use crate::{Error, Result};
 use rand_core::OsRng;
 use sharekeep_recovery::factor_set::{FactorSet, SignedFactorSet, Unlocked};
@@ -163,8 +164,10 @@ impl SignedIn<'_> {
         let (login, ke1) = PasscodeLogin::start(passcode, &mut OsRng)?;
         let path = format!("/v1/factors/{factor}/guess");
         let payload = StartGuess { version: VERSION, ke1: ke1.to_vec() };
+        self.progress().report(Step::Guessing);
         let GuessStarted { ke2, guesses_left, next_guess_unix_s } =
             self.client().ask(self.session(), &path, &payload).await?;
+        self.progress().report(Step::Stretching);
         let (tenant, user) = (self.tenant().clone(), *self.user_id());
         let (ke3, export_key) =
             stretch(move || login.finish(&ke2, &binding(&tenant, &user, factor), &mut OsRng))

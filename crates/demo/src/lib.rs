@@ -8,7 +8,7 @@
 //! ```no_run
 //! # fn main() -> anyhow::Result<()> {
 //! let programs = sharekeep_demo::Programs::beside_this_one()?;
-//! let stack = programs.start_stack(std::path::Path::new(".cache/demo/data"), 8787, None)?;
+//! let stack = programs.start_stack(std::path::Path::new(".cache/demo/data"), 8787, &[])?;
 //! println!("{}", stack.fact("url")?);
 //! stack.stop()
 //! # }

@@ -144,7 +144,7 @@ fn start(
     table: &mut Table,
 ) -> Result<Stack> {
     let began = Instant::now();
-    let stack = programs.start_stack(data, port, Some(canary))?;
+    let stack = programs.start_stack(data, port, &["--canary", canary])?;
     table.add(format!("start the stack at {}", stack.fact("url")?), began.elapsed());
     Ok(stack)
 }

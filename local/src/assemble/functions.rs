@@ -53,16 +53,15 @@ pub async fn provision_store(store: &Store, tenants: &[SignedTenant]) -> Result<
     store.commit(&writes, unix_now_s()).await.map_err(failed)
 }
 
-/// All the functions' routers as one service. `expected_pcrs` are what a ready enclave shows.
+/// All the functions' routers as one service.
 pub fn build_functions(
     store: Store,
     enclave_socket: &Path,
-    expected_pcrs: Vec<Vec<u8>>,
+    config: Config,
     clock: Arc<dyn Clock>,
 ) -> Router {
     let client = EnclaveClient::new(EnclaveAddress::Unix(enclave_socket.to_owned()));
     let directory = Arc::new(OneEnclave::new(client));
-    let config = Config { expected_pcrs, ..Config::default() };
     app(State::with_clock(config, store, directory, clock))
 }
 

@@ -13,6 +13,7 @@ pub use child::{announce_ready, read_configuration, stdin_closed};
 pub use parent::ChildProcess;
 pub use supervise::Supervisor;
 
+use crate::world::Purpose;
 use serde::{Deserialize, Serialize};
 use sharekeep_schemas::http::{Base64Url, base64url_or_bytes};
 use std::path::PathBuf;
@@ -34,6 +35,8 @@ pub struct EnclaveConfiguration {
     pub nsm_leaf: Vec<u8>,
     /// Where to serve.
     pub socket: PathBuf,
+    /// What for.
+    pub purpose: Purpose,
     /// The egress proxy.
     pub egress_socket: PathBuf,
 }
@@ -50,6 +53,8 @@ impl Drop for EnclaveConfiguration {
 pub struct FunctionsConfiguration {
     /// The port to serve on, on 127.0.0.1.
     pub port: u16,
+    /// What for.
+    pub purpose: Purpose,
     /// The embedded database.
     pub store_endpoint: String,
     /// Where the enclave is.

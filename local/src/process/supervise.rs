@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use super::{ChildProcess, EnclaveConfiguration, FunctionsConfiguration};
 use crate::assemble::{connect_store, provision_store};
 use crate::secrecy::Canary;
-use crate::world::World;
+use crate::world::{Purpose, World};
 use crate::{DataDir, Error};
 
 /// The stack as processes: this one holds the world, two others are the enclave and the functions.
@@ -30,15 +30,17 @@ impl Supervisor {
         program: &Path,
         data: DataDir,
         port: u16,
+        purpose: Purpose,
         canary: Option<&Canary>,
     ) -> Result<Self, Error> {
-        let world = World::start(&data, port).await?;
+        let world = World::start(&data, port, purpose).await?;
         let store = connect_store(world.store_endpoint())?;
         provision_store(&store, world.tenants()).await?;
         let socket = data.path("run/enclave.sock");
-        let enclave = start_enclave(program, &data, &world, socket.clone()).await?;
+        let enclave = start_enclave(program, &data, &world, purpose, socket.clone()).await?;
         let functions = FunctionsConfiguration {
             port,
+            purpose,
             store_endpoint: world.store_endpoint().to_owned(),
             enclave_socket: socket,
             expected_pcrs: world.measurements().to_vecs().into_iter().map(Base64Url).collect(),
@@ -99,12 +101,14 @@ async fn start_enclave(
     program: &Path,
     data: &DataDir,
     world: &World,
+    purpose: Purpose,
     socket: PathBuf,
 ) -> Result<ChildProcess, Error> {
     let configuration = EnclaveConfiguration {
         trust: world.trust_bytes().to_vec(),
         nsm_leaf: world.issue_nsm_leaf()?.to_vec(),
         socket,
+        purpose,
         egress_socket: world.egress_socket().to_owned(),
     };
     ChildProcess::start(program, "enclave", &configuration, data.path("logs/enclave.log")).await

@@ -78,6 +78,7 @@ impl Progress for Display {
             Step::BackupsBehind => {
                 say("warning: the backups lack the newest preparation: run `sharekeep prepare`");
             }
+            Step::Guessing | Step::Stretching => self.spin("trying the passcode"),
             Step::Ceremony { .. } => self.spin("working with the enclave"),
             _ => {}
         }
