@@ -37,6 +37,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
+use sharekeep_steps::DurableStep;
 
 /// What the next request gets instead of an honest answer.
 pub(crate) enum Instead {
@@ -162,7 +163,7 @@ impl FakeService {
         let passphrase = Passphrase::new("test".to_owned()).unwrap();
         let home = Home::create(&directory.join("home"), self.settings.clone(), &passphrase);
         let home = home.unwrap();
-        home.store_recovery(&self.recovery).unwrap();
+        home.store_recovery(&self.recovery, DurableStep::ChangePinned).unwrap();
         home
     }
 

@@ -7,6 +7,7 @@ use sharekeep_channel::encapsulation::PopValue;
 use sharekeep_schemas::{DeviceId, SecretBytes, codec, sealed::DEVICE_PROOF_LABEL};
 use std::path::Path;
 use zeroize::Zeroizing;
+use sharekeep_steps::DurableStep;
 
 /// Largest content of a device file.
 const MAX_BYTES: usize = 1024;
@@ -51,7 +52,7 @@ impl Device {
     }
 
     pub(super) fn store(&self, vault: &Vault, directory: &Path) -> Result<()> {
-        vault.write(&place(directory, DEVICE), &self.to_plaintext())
+        vault.write(&place(directory, DEVICE), &self.to_plaintext(), DurableStep::HomeDevice)
     }
 
     pub(crate) fn to_plaintext(&self) -> Zeroizing<Vec<u8>> {

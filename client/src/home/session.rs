@@ -5,6 +5,7 @@ use sharekeep_channel::signature::SessionSigningKey;
 use sharekeep_schemas::{SecretBytes, SessionKeyId, TenantId, UserId, codec};
 use std::path::Path;
 use zeroize::Zeroizing;
+use sharekeep_steps::DurableStep;
 
 /// Largest content of a session file.
 const MAX_BYTES: usize = 2048;
@@ -46,7 +47,7 @@ impl Session {
     }
 
     pub(super) fn store(&self, vault: &Vault, directory: &Path) -> Result<()> {
-        vault.write(&place(directory, SESSION), &self.to_plaintext())
+        vault.write(&place(directory, SESSION), &self.to_plaintext(), DurableStep::HomeSession)
     }
 
     pub(crate) fn to_plaintext(&self) -> Zeroizing<Vec<u8>> {
