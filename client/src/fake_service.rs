@@ -33,11 +33,11 @@ use sharekeep_schemas::{
     CeremonyId, CeremonyState, DeviceId, Problem, ProblemCode, Protocol, UserId, WalletId,
     WalletStatus, codec,
 };
+use sharekeep_steps::DurableStep;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
-use sharekeep_steps::DurableStep;
 
 /// What the next request gets instead of an honest answer.
 pub(crate) enum Instead {

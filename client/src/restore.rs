@@ -17,8 +17,8 @@ use sharekeep_schemas::sealed::{
     Restore, Restored, RestoredStatus, RestoredWallet, SealedBackup, VERSION,
 };
 use sharekeep_schemas::{DeviceId, PreparationScope, Protocol, WalletId, WalletStatus};
-use std::collections::{BTreeMap, BTreeSet};
 use sharekeep_steps::DurableStep;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What all cggmp24 wallets of this device share.
 const PAIR: PreparationScope = PreparationScope::Pair(Protocol::Cggmp24);

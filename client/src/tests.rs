@@ -9,8 +9,8 @@ use sharekeep_channel::receipt::StatementKey;
 use sharekeep_messages::{SignRequest, SignatureParts};
 use sharekeep_mpc::{Fault, PartyIndex};
 use sharekeep_schemas::{PreparationScope, ProblemCode, Protocol, Scheme, UserId, WalletStatus};
-use std::collections::BTreeSet;
 use sharekeep_steps::DurableStep;
+use std::collections::BTreeSet;
 
 fn frost(scheme: Scheme) -> NewWallet {
     NewWallet { scheme, protocol: Protocol::Frost, name: Some("mine".to_owned()) }

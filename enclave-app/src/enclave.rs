@@ -1,17 +1,15 @@
-use crate::core::{
-    Core, DataKeyQuery, Decision, IssuerKeyQuery, Job, Refusal, Route, Wish, route,
-};
+use crate::core::{Core, DataKeyQuery, Decision, IssuerKeyQuery, Job, Refusal, Route, Wish, route};
 use crate::ports::{Clock, IssuerKeySource, KeyContext, Kms, Nsm, Ports};
 use crate::work::{PoolFull, PrimeFiller, PrimeStock, WorkPool};
 use crate::{Error, Settings, Trust};
 use serde_bytes::ByteBuf;
 use sharekeep_schemas::enclave::{Call, EnclaveHealth, Reply};
 use sharekeep_schemas::{EnclaveKeyId, ProblemCode, TenantId};
+use sharekeep_steps::{DurableStep, Moment, reached};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::available_parallelism;
-use sharekeep_steps::{DurableStep, Moment, reached};
 
 /// Wishes that one call may have: both vaults, an issuer's keys, some older data keys.
 const MAX_WISHES: usize = 8;

@@ -220,7 +220,11 @@ pub(crate) async fn ask(
                 records.load(state, queries).await?;
             }
             Reply::Provision { writes, queries } => {
-                match state.store.commit(DurableStep::ProvisionKeys, &writes, state.clock.now_unix_s()).await {
+                match state
+                    .store
+                    .commit(DurableStep::ProvisionKeys, &writes, state.clock.now_unix_s())
+                    .await
+                {
                     // Another call was faster: its keys are in the store and count.
                     Ok(()) | Err(Error::Conflict) => {}
                     Err(error) => return Err(error),

@@ -11,8 +11,8 @@ use sharekeep_mpc::safe_prime::PaillierPrimes;
 use sharekeep_mpc::{Ceremony, ExecutionId, Fault, Preparation, Preparing, prepare};
 use sharekeep_schemas::sealed::{CeremonyResult, StartCeremony, StartKind, VERSION};
 use sharekeep_schemas::{PreparationScope, Protocol};
-use std::time::Duration;
 use sharekeep_steps::DurableStep;
+use std::time::Duration;
 
 /// The enclave searches its primes in idle time; this is how long a device waits for them.
 const PRIME_PATIENCE: Duration = Duration::from_secs(15 * 60);

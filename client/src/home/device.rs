@@ -5,9 +5,9 @@ use rand_core::{OsRng, RngCore};
 use serde::{Deserialize, Serialize};
 use sharekeep_channel::encapsulation::PopValue;
 use sharekeep_schemas::{DeviceId, SecretBytes, codec, sealed::DEVICE_PROOF_LABEL};
+use sharekeep_steps::DurableStep;
 use std::path::Path;
 use zeroize::Zeroizing;
-use sharekeep_steps::DurableStep;
 
 /// Largest content of a device file.
 const MAX_BYTES: usize = 1024;

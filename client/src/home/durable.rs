@@ -2,11 +2,11 @@
 
 use crate::{Error, Result};
 use rand_core::{OsRng, RngCore};
+use sharekeep_steps::{DurableStep, Moment, reached};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
-use sharekeep_steps::{DurableStep, Moment, reached};
 
 /// Files are for the owner's eyes only.
 pub(super) const FILE_MODE: u32 = 0o600;

@@ -35,12 +35,12 @@ pub(crate) use vault::{SCRYPT_LOG_N, SCRYPT_LOG_N_LIMIT, decrypt};
 pub use wallet::{HeldWallet, Holding};
 
 use crate::{Error, Result, Settings};
+use sharekeep_steps::DurableStep;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use vault::Vault;
-use sharekeep_steps::DurableStep;
 
 /// Names the directory, if it is not given otherwise.
 pub const HOME_VARIABLE: &str = "SHAREKEEP_HOME";

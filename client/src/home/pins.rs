@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use sharekeep_channel::attestation::{PcrSet, TrustConfigHash};
 use sharekeep_channel::encapsulation::EnclavePublicKey;
 use sharekeep_channel::receipt::StatementPublicKey;
-use std::path::Path;
 use sharekeep_steps::DurableStep;
+use std::path::Path;
 
 /// What this device knows of the deployment behind its address. The statement key is pinned at
 /// the first verified attestation; it signs receipts, so an enclave with another one could deny

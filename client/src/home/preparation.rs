@@ -3,9 +3,9 @@ use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use sharekeep_mpc::Preparation;
 use sharekeep_schemas::{PreparationId, PreparationScope, SecretBytes, codec};
+use sharekeep_steps::DurableStep;
 use std::path::PathBuf;
 use zeroize::Zeroizing;
-use sharekeep_steps::DurableStep;
 
 /// Largest content of a preparation file.
 const MAX_BYTES: usize = 3 * 1024 * 1024;

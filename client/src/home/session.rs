@@ -3,9 +3,9 @@ use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use sharekeep_channel::signature::SessionSigningKey;
 use sharekeep_schemas::{SecretBytes, SessionKeyId, TenantId, UserId, codec};
+use sharekeep_steps::DurableStep;
 use std::path::Path;
 use zeroize::Zeroizing;
-use sharekeep_steps::DurableStep;
 
 /// Largest content of a session file.
 const MAX_BYTES: usize = 2048;

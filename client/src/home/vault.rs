@@ -4,10 +4,10 @@ use super::durable;
 use crate::{Error, Result};
 use age::secrecy::{ExposeSecret, SecretString};
 use age::{DecryptError, Decryptor, scrypt, x25519};
+use sharekeep_steps::DurableStep;
 use std::io::Read;
 use std::path::Path;
 use zeroize::Zeroizing;
-use sharekeep_steps::DurableStep;
 
 /// scrypt's cost: N = 2^17, r = 8, so 128 MiB and about a fifth of a second for each guess at the
 /// passphrase. It also is what each command pays, so it stays below what a user notices.

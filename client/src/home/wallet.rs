@@ -8,9 +8,9 @@ use sharekeep_mpc::KeyShare;
 use sharekeep_schemas::limits::MAX_BACKUP_BYTES;
 use sharekeep_schemas::sealed::SealedBackup;
 use sharekeep_schemas::{DeviceId, Protocol, Scheme, SecretBytes, WalletId, WalletStatus, codec};
+use sharekeep_steps::DurableStep;
 use std::path::PathBuf;
 use zeroize::Zeroizing;
-use sharekeep_steps::DurableStep;
 
 /// Largest content of a wallet file: the share (under 9 kB), a receipt and a name; while the wallet
 /// is being made, its first backup too.

@@ -195,10 +195,8 @@ impl Moment {
 pub fn reached(step: DurableStep, moment: Moment) {
     let armed = std::env::var(FAILPOINT_VARIABLE).unwrap_or_default();
     if armed.split_once(':') == Some((step.name(), moment.name())) {
-        let _ = rustix::process::kill_process(
-            rustix::process::getpid(),
-            rustix::process::Signal::KILL,
-        );
+        let _ =
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
         // The signal is on its way, and nothing may happen after it.
         loop {
             std::thread::park();

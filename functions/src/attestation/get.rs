@@ -7,8 +7,8 @@ use axum::extract::{Request, State as Use};
 use axum::response::Response;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as B64};
 use sharekeep_schemas::ProblemCode;
-use sharekeep_steps::DurableStep;
 use sharekeep_schemas::http::AttestationAnswer;
+use sharekeep_steps::DurableStep;
 
 /// Get an attestation document
 ///

@@ -29,5 +29,11 @@ pub(crate) async fn finish(
     SealedPost(post): SealedPost,
 ) -> Result<Response> {
     let (user, factor) = (post.user()?, in_path(&id)?);
-    forward(state, post, DurableStep::FinishGuess, vec![RecordQuery::One(RecordKey::Factor { user, factor })]).await
+    forward(
+        state,
+        post,
+        DurableStep::FinishGuess,
+        vec![RecordQuery::One(RecordKey::Factor { user, factor })],
+    )
+    .await
 }

@@ -31,5 +31,11 @@ pub(crate) async fn guess(
 ) -> Result<Response> {
     let (user, factor) = (post.user()?, in_path(&id)?);
     post.take(&state, &Bucket::of_guesses(&user, &state)).await?;
-    forward(state, post, DurableStep::StartGuess, vec![RecordQuery::One(RecordKey::Factor { user, factor })]).await
+    forward(
+        state,
+        post,
+        DurableStep::StartGuess,
+        vec![RecordQuery::One(RecordKey::Factor { user, factor })],
+    )
+    .await
 }

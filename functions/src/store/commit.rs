@@ -19,12 +19,7 @@ impl Store {
     /// Commits an enclave's writes in one transaction: all or none. The step says whose they are.
     ///
     /// Fails with [`Error::Conflict`] when a condition does not hold.
-    pub async fn commit(
-        &self,
-        step: DurableStep,
-        writes: &[Write],
-        now_unix_s: u64,
-    ) -> Result<()> {
+    pub async fn commit(&self, step: DurableStep, writes: &[Write], now_unix_s: u64) -> Result<()> {
         self.commit_with(step, writes, None, now_unix_s).await
     }
 

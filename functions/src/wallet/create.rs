@@ -31,5 +31,6 @@ pub(crate) async fn create(
     let mut guesses =
         vec![RecordQuery::One(RecordKey::Recovery(user)), RecordQuery::WalletsOf(user)];
     guesses.extend(deployment_keys());
-    forward_if(state, post, DurableStep::CreateWallet, guesses, Precondition::RoomForWallet(user)).await
+    forward_if(state, post, DurableStep::CreateWallet, guesses, Precondition::RoomForWallet(user))
+        .await
 }

@@ -4,8 +4,8 @@ use sharekeep_functions::Error;
 use sharekeep_functions::store::Cursor;
 use sharekeep_schemas::enclave::*;
 use sharekeep_schemas::*;
-use std::collections::BTreeSet;
 use sharekeep_steps::DurableStep;
+use std::collections::BTreeSet;
 
 /// Where a test writes what another step would have written.
 const STEP: DurableStep = DurableStep::ProvisionTenants;

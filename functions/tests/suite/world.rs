@@ -18,12 +18,12 @@ use sharekeep_schemas::enclave::*;
 use sharekeep_schemas::http::{Base64Url, SealedRequest};
 use sharekeep_schemas::tenant::{SignedTenantDocument, TenantDocument};
 use sharekeep_schemas::*;
+use sharekeep_steps::DurableStep;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tower::ServiceExt;
-use sharekeep_steps::DurableStep;
 
 /// Where a test writes what another step would have written.
 const STEP: DurableStep = DurableStep::ProvisionTenants;

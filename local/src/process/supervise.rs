@@ -81,8 +81,7 @@ impl Supervisor {
     pub async fn replace_functions(&mut self, environment: &[(&str, &str)]) -> Result<(), Error> {
         self.functions.kill().await;
         let Self { program, data, world, port, canary, .. } = self;
-        self.functions =
-            start_functions(program, data, world, *port, canary, environment).await?;
+        self.functions = start_functions(program, data, world, *port, canary, environment).await?;
         Ok(())
     }
 
@@ -109,6 +108,16 @@ impl Supervisor {
     /// The process that decides.
     pub fn enclave_pid(&self) -> Option<u32> {
         self.enclave.pid()
+    }
+
+    /// Resolves when the enclave ends without having been asked to, saying how.
+    pub async fn enclave_end(&mut self) -> Error {
+        self.enclave.unexpected_end().await
+    }
+
+    /// The same for the functions.
+    pub async fn functions_end(&mut self) -> Error {
+        self.functions.unexpected_end().await
     }
 
     /// Runs until the token is cancelled (an orderly stop) or a process ends (an error), and stops

@@ -206,16 +206,21 @@ impl Wanted<'_> {
 }
 
 fn write_new(path: &Path, content: &[u8], work: &Work<'_>) -> Result<()> {
-    let written = work.context.home.write_factor_file(path, content).map_err(|error| match error {
-        Error::File { path, source } if source.kind() == std::io::ErrorKind::AlreadyExists => {
-            let path = path.display();
-            Error::Usage(format!("{path} exists: if no factor needs it, remove it and try again"))
-        }
-        other => other,
-    })?;
+    let written =
+        work.context.home.write_factor_file(path, content).map_err(|error| match error {
+            Error::File { path, source } if source.kind() == std::io::ErrorKind::AlreadyExists => {
+                let path = path.display();
+                Error::Usage(format!(
+                    "{path} exists: if no factor needs it, remove it and try again"
+                ))
+            }
+            other => other,
+        })?;
     if let Some(old) = written {
         let (path, old) = (path.display(), old.display());
-        say(&format!("{path} was of a change that never took effect and opens nothing; it is {old} now"));
+        say(&format!(
+            "{path} was of a change that never took effect and opens nothing; it is {old} now"
+        ));
     }
     Ok(())
 }
