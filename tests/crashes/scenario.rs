@@ -7,6 +7,7 @@ use sharekeep_steps::{DurableStep, Moment};
 pub(crate) enum Scenario {
     SetUp,
     NewSettings,
+    FirstSignIn,
     SignIn,
     Renew,
     SignOut,
@@ -47,20 +48,10 @@ pub(crate) enum Entry {
 }
 
 impl Scenario {
-    /// Whether a restore may go another way after each single crash; otherwise one at a step's end
-    /// brings back what was made in all of them.
-    pub(crate) fn changes_what_restores(self) -> bool {
-        matches!(
-            self,
-            Self::SetUp
-                | Self::SetUpRecovery
-                | Self::Backup
-                | Self::AddFactor
-                | Self::AddFactorAgain
-                | Self::RemoveFactor
-                | Self::Restore
-                | Self::Offline
-        )
+    /// Whether each kill has a user of its own, who then restores; for others, a restore at a
+    /// step's end brings back what was made around all of its kills.
+    pub(crate) fn is_once_a_user(self) -> bool {
+        matches!(self, Self::SetUp | Self::FirstSignIn | Self::SetUpRecovery)
     }
 }
 
@@ -111,7 +102,7 @@ pub(crate) fn entry(step: DurableStep) -> Entry {
         S::BundleWritten => client(&[Scenario::Download]),
         S::OfflineRecovery | S::OfflineWallet => client(&[Scenario::Offline]),
         S::ProvisionTenants => Spared("the operator's, before the first user comes"),
-        S::ProvisionKeys => service(&[Scenario::SignIn]),
+        S::ProvisionKeys => service(&[Scenario::FirstSignIn]),
         S::Attestation => Entry::Killed(Maker::Enclave, &[Scenario::SignIn]),
         S::ClaimRequest => Entry::Killed(Maker::Function, &[Scenario::Create]),
         S::OpenSession => service(&[Scenario::SignIn]),

@@ -8,6 +8,7 @@ use sharekeep_steps::{DurableStep, Moment};
 use std::path::Path;
 
 /// Exit codes of the command.
+const USAGE: i32 = 2;
 const REFUSED: i32 = 3;
 const LOCAL_STATE: i32 = 6;
 const NOT_SIGNED_IN: i32 = 8;
@@ -43,6 +44,10 @@ pub(crate) async fn kill_everywhere_in(scenario: Scenario) {
         let mut story = Story::begin(site, step.name());
         story.prepare(scenario).await;
         for moment in maker.moments() {
+            if scenario == Scenario::FirstSignIn {
+                story = Story::begin(Site::start().await, step.name());
+                story.prepare(scenario).await;
+            }
             let kill = Kill { step: *step, moment: *moment, maker };
             let began = std::time::Instant::now();
             story.kill(scenario, &kill).await;
@@ -52,8 +57,8 @@ pub(crate) async fn kill_everywhere_in(scenario: Scenario) {
     }
 }
 
-/// Whether a step is over with this kill.
-fn maker_is_done(kill: &Kill) -> bool {
+/// Whether it is the last kill of its step.
+fn is_last(kill: &Kill) -> bool {
     kill.maker.moments().last() == Some(&kill.moment)
 }
 
@@ -109,25 +114,24 @@ impl Story {
             return;
         }
         self.init().await;
-        if scenario == Scenario::SignIn {
+        if matches!(scenario, Scenario::SignIn | Scenario::FirstSignIn) {
             return;
         }
         self.must(&["login"]).await;
         let set_up = self.set_up_arguments();
         self.must(&set_up.iter().map(String::as_str).collect::<Vec<_>>()).await;
-        self.must(CREATE).await;
+        self.wallets = vec![self.create().await];
     }
 
     /// One crash: the user's command dies somewhere, is given again, and all is well.
     async fn kill(&mut self, scenario: Scenario, kill: &Kill) {
-        let before = self.wallets.clone();
         let command = self.command(scenario, kill).await;
+        let before = self.wallets.clone();
         let command: Vec<&str> = command.iter().map(String::as_str).collect();
         self.device.run_into(&mut self.site, kill, &command).await;
         self.repeat(scenario, kill, &command).await;
-        let last = maker_is_done(kill);
-        let before = if self.wallets.is_empty() { vec![] } else { before };
-        self.check(scenario, &before, last || scenario.changes_what_restores()).await;
+        let restore = is_last(kill) || scenario.is_once_a_user();
+        self.check(scenario, &before, restore).await;
     }
 
     /// What is killed, with what must be there only for that.
@@ -156,7 +160,7 @@ impl Story {
                 }
                 [words(&["init", "--update"]), arguments].concat()
             }
-            Scenario::SignIn => words(&["login"]),
+            Scenario::SignIn | Scenario::FirstSignIn => words(&["login"]),
             Scenario::Renew => {
                 // So little is left of it that the next command renews it.
                 self.must(&["login", "--lifetime", "300"]).await;
@@ -263,13 +267,14 @@ impl Story {
                     self.must(&["wallet", "activate", &wallet]).await;
                 }
             }
+            Scenario::SetUpRecovery => self.must_be_done(kill, command).await,
             Scenario::AddFactor | Scenario::AddFactorAgain => {
-                self.must(command).await;
+                self.must_be_done(kill, command).await;
                 // What was given out opens the backups, and from now on it is what the user has.
                 self.code = self.latest("code");
             }
             Scenario::RemoveFactor => {
-                self.must(command).await;
+                self.must_be_done(kill, command).await;
                 let removed = self.file(&self.latest("code"));
                 let verify = ["backup", "verify", "--code-file", &removed];
                 assert_eq!(self.code_of(&verify).await, Some(WRONG_SECRET), "{kill:?}");
@@ -286,7 +291,8 @@ impl Story {
             }
             Scenario::Archive | Scenario::DeleteBackup | Scenario::Forget => {
                 let code = self.code_of(command).await;
-                assert!([Some(0), Some(REFUSED), Some(LOCAL_STATE)].contains(&code), "{code:?}");
+                // Refused, since it was done; a wallet that was forgotten is none to be forgotten.
+                assert!([Some(0), Some(USAGE), Some(REFUSED)].contains(&code), "{code:?}");
             }
             Scenario::RevokeDevice => {
                 let code = self.code_of(command).await;
@@ -307,18 +313,27 @@ impl Story {
                 self.must(&[&["restore", "--all-lost"][..], &with].concat()).await;
             }
             Scenario::SignIn
+            | Scenario::FirstSignIn
             | Scenario::Renew
-            | Scenario::SetUpRecovery
             | Scenario::Backup
             | Scenario::Restore
             | Scenario::NameDevice => drop(self.must(command).await),
         }
     }
 
+    /// A change of factors, given once more: it says so if it had been done to its very end, and the
+    /// command only had not said so.
+    async fn must_be_done(&self, kill: &Kill, command: &[&str]) {
+        let done = kill.step == DurableStep::ChangePinned && kill.moment == Moment::After;
+        let code = if done { USAGE } else { 0 };
+        let ended = self.device.run(&self.site, command).await;
+        assert_eq!(ended.code(), Some(code), "{kill:?}: {command:?}: {ended:?}");
+    }
+
     /// Every wallet signs here and, in the end, comes back on an empty device by what the user
     /// keeps, and signs there. The story goes on there.
     async fn check(&mut self, scenario: Scenario, before: &[String], restore: bool) {
-        if matches!(scenario, Scenario::SetUp | Scenario::SignIn) {
+        if matches!(scenario, Scenario::SetUp | Scenario::SignIn | Scenario::FirstSignIn) {
             if self.code_of(&["device", "list"]).await == Some(NOT_SIGNED_IN) {
                 self.must(&["login"]).await;
             }
@@ -332,14 +347,16 @@ impl Story {
         self.sign_all(&held).await;
         let held = if held.is_empty() { vec![self.create().await] } else { held };
         self.wallets.clone_from(&held);
+        // All that a restore needs: each backup opens with the code, and holds the share.
+        let with = self.with_code();
+        let with: Vec<&str> = with.iter().map(String::as_str).collect();
+        self.must(&[&["backup", "verify"][..], &with].concat()).await;
         if !restore {
             return;
         }
         self.empty_device();
         self.init().await;
         self.must(&["login"]).await;
-        let with = self.with_code();
-        let with: Vec<&str> = with.iter().map(String::as_str).collect();
         let restored = self.must(&[&["restore", "--all-lost"][..], &with].concat()).await;
         assert_eq!(restored["complete"], true, "{restored}");
         assert_eq!(self.active().await, held);
