@@ -19,6 +19,7 @@ use sharekeep_schemas::sealed::{
 use sharekeep_schemas::{
     DeviceId, PreparationId, PreparationScope, ProblemCode, SecretBytes, WalletId, WalletStatus,
 };
+use sharekeep_steps::DurableStep;
 
 /// How often a backup is sealed anew because another device was faster.
 const MAX_TRIES: u32 = 3;
@@ -154,7 +155,7 @@ impl SignedIn<'_> {
                 Ok(_) => {
                     self.check_stored(wallet.id, &mark).await?;
                     wallet.backup = Some(mark);
-                    return self.home().store_wallet(wallet);
+                    return self.home().store_wallet(wallet, DurableStep::BackupMarked);
                 }
                 Err(error) if is_behind(&error) => {
                     self.sync_recovery().await?;
@@ -260,7 +261,7 @@ impl SignedIn<'_> {
             self.client().ask(self.session(), &path, &Plain::default()).await?;
         if let Some(mut held) = self.home().wallet(wallet)? {
             held.backup = None;
-            self.home().store_wallet(&held)?;
+            self.home().store_wallet(&held, DurableStep::BackupUnmarked)?;
         }
         Ok(deleted.version)
     }

@@ -33,6 +33,7 @@ use sharekeep_schemas::{
     CeremonyId, CeremonyState, DeviceId, Problem, ProblemCode, Protocol, UserId, WalletId,
     WalletStatus, codec,
 };
+use sharekeep_steps::DurableStep;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -162,7 +163,7 @@ impl FakeService {
         let passphrase = Passphrase::new("test".to_owned()).unwrap();
         let home = Home::create(&directory.join("home"), self.settings.clone(), &passphrase);
         let home = home.unwrap();
-        home.store_recovery(&self.recovery).unwrap();
+        home.store_recovery(&self.recovery, DurableStep::ChangePinned).unwrap();
         home
     }
 

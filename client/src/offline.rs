@@ -19,6 +19,7 @@ use sharekeep_schemas::http::Base64Url;
 use sharekeep_schemas::limits::MAX_FACTORS_PER_USER;
 use sharekeep_schemas::sealed::{OpenWrap, SealedBackup};
 use sharekeep_schemas::{FactorId, FactorKind, TenantId, UserId, WalletId};
+use sharekeep_steps::DurableStep;
 
 /// Largest bundle that is read, in bytes: two hundred wallets.
 pub const MAX_BUNDLE_BYTES: usize = 16 * 1024 * 1024;
@@ -180,7 +181,7 @@ impl Bundle {
         let (statement, unlocked) = self.unlock(with)?;
         let recovery = HeldRecovery { user: self.user, pin: unlocked.set.pin(), statement };
         if home.recovery()?.is_none() {
-            home.store_recovery(&recovery)?;
+            home.store_recovery(&recovery, DurableStep::OfflineRecovery)?;
         }
         Ok(self
             .backups
@@ -203,6 +204,6 @@ impl Bundle {
         let content = UserBackup::open(&unlocked.keys, &context, &sealed.0)?;
         let stored = SealedBackup { wallet, epoch, generation, version, sealed: vec![] };
         let held = opened_wallet(&stored, &content, self.made_at_unix_s, Holding::Offline, None)?;
-        home.store_restored(held).map(drop)
+        home.store_restored(held, DurableStep::OfflineWallet).map(drop)
     }
 }

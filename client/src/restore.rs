@@ -17,6 +17,7 @@ use sharekeep_schemas::sealed::{
     Restore, Restored, RestoredStatus, RestoredWallet, SealedBackup, VERSION,
 };
 use sharekeep_schemas::{DeviceId, PreparationScope, Protocol, WalletId, WalletStatus};
+use sharekeep_steps::DurableStep;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What all cggmp24 wallets of this device share.
@@ -119,7 +120,7 @@ impl SignedIn<'_> {
         let prepared_by = self.keep_preparation(&content)?;
         let holding = Holding::Restoring { prepared_by };
         let wallet = opened_wallet(&stored, &content, created_at_unix_s, holding, Some(mark))?;
-        self.home().store_restored(wallet)
+        self.home().store_restored(wallet, DurableStep::WalletFetched)
     }
 
     /// Keeps the half of a pair's preparation, if this device has none. Whose it is, the enclave
@@ -132,12 +133,13 @@ impl SignedIn<'_> {
         }
         let half =
             Preparation::from_sealed_bytes(protocol, &backed.half.0).map_err(Error::Fault)?;
-        self.home().store_preparation(&HeldPreparation {
+        let held = HeldPreparation {
             id: backed.id,
             scope: backed.scope,
             created_at_unix_s: now_unix_s(),
             half,
-        })?;
+        };
+        self.home().store_preparation(&held, DurableStep::PreparationFetched)?;
         Ok(Some(backed.device))
     }
 
@@ -166,7 +168,7 @@ impl SignedIn<'_> {
         }
         // The enclave lacks its half of the one that came along, so this half is worth nothing.
         if half_brought && !results.iter().any(|result| matches!(result, Ok(true))) {
-            self.home().forget_preparation(PAIR)?;
+            self.home().forget_preparation(PAIR, DurableStep::PreparationForgotten)?;
         }
         for (wallet, result) in wallets.iter().zip(results) {
             let outcome = match result {
@@ -239,7 +241,7 @@ impl SignedIn<'_> {
         }
         (wallet.status, wallet.receipt) = (checked.status, Some(checked.signed));
         wallet.holding = Holding::Registered;
-        self.home().store_wallet(wallet)?;
+        self.home().store_wallet(wallet, DurableStep::WalletTakenOver)?;
         Ok(status.prepared)
     }
 

@@ -9,6 +9,7 @@ use sharekeep_channel::receipt::StatementKey;
 use sharekeep_messages::{SignRequest, SignatureParts};
 use sharekeep_mpc::{Fault, PartyIndex};
 use sharekeep_schemas::{PreparationScope, ProblemCode, Protocol, Scheme, UserId, WalletStatus};
+use sharekeep_steps::DurableStep;
 use std::collections::BTreeSet;
 
 fn frost(scheme: Scheme) -> NewWallet {
@@ -306,7 +307,7 @@ async fn a_cheated_preparation_is_never_used_again_and_its_wallets_stop() {
     let mut cheated = wallet(&user).await;
     // As if it were a dkls23 wallet: those have a preparation of their own.
     cheated.protocol = Protocol::Dkls23;
-    home.store_wallet(&cheated).unwrap();
+    home.store_wallet(&cheated, DurableStep::WalletLocked).unwrap();
     let other = NewWallet { name: None, ..frost(Scheme::EddsaEd25519) };
     let other = user.create_wallet(&other).await.unwrap();
     let scope = Some(PreparationScope::Wallet(cheated.id));

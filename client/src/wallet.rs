@@ -7,6 +7,7 @@ use crate::{Client, Error, Result};
 use sharekeep_schemas::http::WalletView;
 use sharekeep_schemas::sealed::{ActivateWallet, Plain, SealedBackup, VERSION, WalletChanged};
 use sharekeep_schemas::{ProblemCode, WalletId, WalletStatus};
+use sharekeep_steps::DurableStep;
 
 /// The number of a wallet's first backup.
 const FIRST_VERSION: u64 = 1;
@@ -69,7 +70,7 @@ impl SignedIn<'_> {
             None => {
                 let (backup, mark) = self.seal_backup(wallet, &recovery, FIRST_VERSION)?;
                 (wallet.offered, wallet.backup) = (Some(backup.clone()), Some(mark.clone()));
-                self.home().store_wallet(wallet)?;
+                self.home().store_wallet(wallet, DurableStep::BackupOffered)?;
                 (backup, mark)
             }
         };
@@ -88,7 +89,7 @@ impl SignedIn<'_> {
         self.check_stored(wallet.id, &mark).await?;
         self.take_over(wallet, &changed, WalletStatus::Active)?;
         (wallet.offered, wallet.backup) = (None, Some(mark));
-        self.home().store_wallet(wallet)
+        self.home().store_wallet(wallet, DurableStep::WalletActive)
     }
 
     /// The activation landed once, its answer was lost, and the backup was sealed anew since then,
@@ -113,7 +114,7 @@ impl SignedIn<'_> {
     pub async fn archive_wallet(&self, wallet: &mut HeldWallet) -> Result<()> {
         let changed = self.ask_to_archive(wallet).await?;
         self.take_over(wallet, &changed, WalletStatus::Archived)?;
-        self.home().store_wallet(wallet)
+        self.home().store_wallet(wallet, DurableStep::WalletArchived)
     }
 
     async fn ask_to_archive(&self, wallet: &HeldWallet) -> Result<WalletChanged> {

@@ -18,6 +18,7 @@ use sharekeep_schemas::enclave::{
 };
 use sharekeep_schemas::limits::{MAX_KEPT_WALLETS_PER_USER, MAX_RECORDS_PER_CALL};
 use sharekeep_schemas::{ProblemCode, TenantId, UserId, WalletId, codec};
+use sharekeep_steps::DurableStep;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most calls of the enclave for one request. The first request after a deployment needs the most:
@@ -68,19 +69,21 @@ impl Precondition {
 pub(crate) async fn forward(
     state: State,
     post: Sealed,
+    step: DurableStep,
     guesses: Vec<RecordQuery>,
 ) -> Result<Response> {
-    forward_if(state, post, guesses, Precondition::None).await
+    forward_if(state, post, step, guesses, Precondition::None).await
 }
 
 /// The same, if a condition holds or the request was carried out before.
 pub(crate) async fn forward_if(
     state: State,
     post: Sealed,
+    step: DurableStep,
     guesses: Vec<RecordQuery>,
     condition: Precondition,
 ) -> Result<Response> {
-    tokio::spawn(async move { carry_out(&state, post, guesses, condition).await })
+    tokio::spawn(async move { carry_out(&state, post, step, guesses, condition).await })
         .await
         .map_err(|_| Error::Internal("a request's task died"))?
 }
@@ -88,6 +91,7 @@ pub(crate) async fn forward_if(
 async fn carry_out(
     state: &State,
     post: Sealed,
+    step: DurableStep,
     guesses: Vec<RecordQuery>,
     condition: Precondition,
 ) -> Result<Response> {
@@ -124,16 +128,16 @@ async fn carry_out(
     match settled {
         Settled::Done { body, writes } => {
             let outcome = Outcome::Done { body: &body, writes_digest: digest(&writes) };
-            commit(state, claim, &writes, &outcome).await?;
+            commit(state, step, claim, &writes, &outcome).await?;
             Ok(json(body))
         }
         Settled::Refused { refusal, code, detail, writes } if stays(code) => {
             let outcome = Outcome::Refused { code, detail: detail.as_deref() };
-            commit(state, claim, &writes, &outcome).await?;
+            commit(state, step, claim, &writes, &outcome).await?;
             Err(refusal)
         }
         Settled::Refused { refusal, writes, .. } => {
-            let committed = state.store.commit(&writes, state.clock.now_unix_s()).await;
+            let committed = state.store.commit(step, &writes, state.clock.now_unix_s()).await;
             claim.release(&state.store).await;
             committed?;
             Err(refusal)
@@ -145,12 +149,13 @@ async fn carry_out(
 /// dropped: the caller gets the problem and tries again.
 async fn commit(
     state: &State,
+    step: DurableStep,
     claim: Claim,
     writes: &[Write],
     outcome: &Outcome<'_>,
 ) -> Result<()> {
     let committed = match claim.end(&state.store, outcome) {
-        Ok(end) => state.store.commit_with(writes, Some(end), state.clock.now_unix_s()).await,
+        Ok(end) => state.store.commit_with(step, writes, Some(end), state.clock.now_unix_s()).await,
         Err(error) => Err(error),
     };
     if committed.is_err() {
@@ -215,7 +220,11 @@ pub(crate) async fn ask(
                 records.load(state, queries).await?;
             }
             Reply::Provision { writes, queries } => {
-                match state.store.commit(&writes, state.clock.now_unix_s()).await {
+                match state
+                    .store
+                    .commit(DurableStep::ProvisionKeys, &writes, state.clock.now_unix_s())
+                    .await
+                {
                     // Another call was faster: its keys are in the store and count.
                     Ok(()) | Err(Error::Conflict) => {}
                     Err(error) => return Err(error),

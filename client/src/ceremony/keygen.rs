@@ -8,6 +8,7 @@ use sharekeep_channel::encapsulation::EnclavePublicKey;
 use sharekeep_mpc::keygen;
 use sharekeep_schemas::sealed::{CeremonyResult, CreateWallet, VERSION};
 use sharekeep_schemas::{Protocol, Scheme, WalletId, WalletStatus};
+use sharekeep_steps::DurableStep;
 
 /// A wallet to be made.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -40,7 +41,7 @@ impl SignedIn<'_> {
         self.recovery_pin()?;
         let run = |enclave: EnclavePublicKey| async move { self.generate(new, &enclave).await };
         let mut wallet = self.client.with_enclave(run).await?;
-        self.home.store_wallet(&wallet)?;
+        self.home.store_wallet(&wallet, DurableStep::WalletMade)?;
         self.activate_wallet(&mut wallet).await?;
         Ok(wallet)
     }

@@ -11,6 +11,7 @@ use sharekeep_mpc::safe_prime::PaillierPrimes;
 use sharekeep_mpc::{Ceremony, ExecutionId, Fault, Preparation, Preparing, prepare};
 use sharekeep_schemas::sealed::{CeremonyResult, StartCeremony, StartKind, VERSION};
 use sharekeep_schemas::{PreparationScope, Protocol};
+use sharekeep_steps::DurableStep;
 use std::time::Duration;
 
 /// The enclave searches its primes in idle time; this is how long a device waits for them.
@@ -141,7 +142,7 @@ impl SignedIn<'_> {
         }
         let half = finished.output;
         let held = HeldPreparation { id, scope, created_at_unix_s: now_unix_s(), half };
-        self.home.store_preparation(&held)?;
+        self.home.store_preparation(&held, DurableStep::PreparationMade)?;
         Ok(held)
     }
 }

@@ -5,6 +5,7 @@ use rand_core::{OsRng, RngCore};
 use serde::{Deserialize, Serialize};
 use sharekeep_channel::encapsulation::PopValue;
 use sharekeep_schemas::{DeviceId, SecretBytes, codec, sealed::DEVICE_PROOF_LABEL};
+use sharekeep_steps::DurableStep;
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -51,7 +52,7 @@ impl Device {
     }
 
     pub(super) fn store(&self, vault: &Vault, directory: &Path) -> Result<()> {
-        vault.write(&place(directory, DEVICE), &self.to_plaintext())
+        vault.write(&place(directory, DEVICE), &self.to_plaintext(), DurableStep::HomeDevice)
     }
 
     pub(crate) fn to_plaintext(&self) -> Zeroizing<Vec<u8>> {

@@ -35,6 +35,7 @@ pub(crate) use vault::{SCRYPT_LOG_N, SCRYPT_LOG_N_LIMIT, decrypt};
 pub use wallet::{HeldWallet, Holding};
 
 use crate::{Error, Result, Settings};
+use sharekeep_steps::DurableStep;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -141,7 +142,7 @@ impl Home {
     /// [`Error::InUse`] or [`Error::File`].
     pub fn store_pins(&self, pins: &Pins) -> Result<()> {
         let _lock = lock(&self.directory)?;
-        pins.store(&self.directory)
+        pins.store(&self.directory, DurableStep::HomePins)
     }
 
     /// Replaces the settings; keys and wallets stay. A new address, tenant or root means another
@@ -153,7 +154,7 @@ impl Home {
         let _lock = lock(&self.directory)?;
         let old = &self.settings;
         if (&old.url, &old.tenant, &old.root) != (&settings.url, &settings.tenant, &settings.root) {
-            durable::remove(&place(&self.directory, ENCLAVE))?;
+            durable::remove(&place(&self.directory, ENCLAVE), DurableStep::HomePinsForgotten)?;
         } else if old.allowed_pcrs != settings.allowed_pcrs {
             Pins::forget_image(&self.directory)?;
         }
@@ -229,7 +230,7 @@ impl OpenHome {
     /// # Errors
     /// [`Error::File`].
     pub fn store_pins(&self, pins: &Pins) -> Result<()> {
-        pins.store(&self.directory)
+        pins.store(&self.directory, DurableStep::HomePins)
     }
 
     /// The session, if one was opened.
@@ -253,7 +254,7 @@ impl OpenHome {
     /// # Errors
     /// [`Error::File`].
     pub fn forget_session(&self) -> Result<()> {
-        durable::remove(&place(&self.directory, SESSION))
+        durable::remove(&place(&self.directory, SESSION), DurableStep::HomeSessionForgotten)
     }
 }
 
@@ -274,7 +275,7 @@ fn place(directory: &Path, name: &str) -> PathBuf {
 fn write_settings(directory: &Path, settings: &Settings) -> Result<()> {
     let text = serde_json::to_vec_pretty(settings)
         .map_err(|_| Error::Damaged(place(directory, SETTINGS)))?;
-    durable::write(&place(directory, SETTINGS), &text)
+    durable::write(&place(directory, SETTINGS), &text, DurableStep::HomeSettings)
 }
 
 /// Takes the lock, which the system releases when the file is closed, also after a crash.

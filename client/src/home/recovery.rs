@@ -1,4 +1,5 @@
-use super::{OpenHome, RECOVERY, place};
+use super::{OpenHome, RECOVERY, durable, place};
+use crate::recovery::write_secret_file;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_bytes::{ByteArray, ByteBuf};
@@ -7,10 +8,19 @@ use sharekeep_recovery::factor_set::{FactorSetPin, SignedFactorSet};
 use sharekeep_schemas::limits::MAX_WALLETS_PER_USER;
 use sharekeep_schemas::sealed::SealedBackup;
 use sharekeep_schemas::{DeviceId, PreparationId, UserId, WalletId, codec};
+use sharekeep_steps::DurableStep;
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
 
 /// Largest content of a recovery file: two signed statements and the marks of a pending change.
 const MAX_BYTES: usize = 64 * 1024;
 const VERSION: u8 = 1;
+/// Most files of an interrupted change that are remembered.
+const MAX_PROMISED_FILES: usize = 16;
+/// Largest file of a factor.
+const MAX_PROMISED_FILE_BYTES: usize = 64 * 1024;
+/// Ends the name of a file that opens nothing.
+const SUPERSEDED: &str = ".superseded";
 
 /// What this device believes about the user's recovery. It seals backups to the pinned key and
 /// accepts no other one that does not follow from it.
@@ -76,6 +86,17 @@ struct Content {
     version: u8,
     held: Option<Believed>,
     pending: Option<Begun>,
+    /// Files written for factors of a change that is not known to stand.
+    promised: Vec<PromisedFile>,
+}
+
+/// A factor's file, noted before it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PromisedFile {
+    path: PathBuf,
+    /// SHA-256 of its content.
+    digest: ByteArray<32>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -111,12 +132,10 @@ impl OpenHome {
     }
 
     /// Pins a statement that was verified; a change that was begun is over with it.
-    pub(crate) fn store_recovery(&self, held: &HeldRecovery) -> Result<()> {
-        self.store_recovery_content(&Content {
-            version: VERSION,
-            held: Some(believed(held.user, &held.pin, &held.statement)),
-            pending: None,
-        })
+    pub(crate) fn store_recovery(&self, held: &HeldRecovery, step: DurableStep) -> Result<()> {
+        let held = Some(believed(held.user, &held.pin, &held.statement));
+        let content = Content { version: VERSION, held, pending: None, promised: vec![] };
+        self.store_recovery_content(&content, step)
     }
 
     pub(crate) fn pending_change(&self) -> Result<Option<PendingChange>> {
@@ -147,25 +166,67 @@ impl OpenHome {
             change: believed(pending.user, &pending.pin, &pending.statement),
             marks: pending.marks.clone(),
         });
-        self.store_recovery_content(&Content { pending, ..self.recovery_content()? })
+        let step = match pending {
+            Some(_) => DurableStep::ChangeBegun,
+            None => DurableStep::ChangeDropped,
+        };
+        self.store_recovery_content(&Content { pending, ..self.recovery_content()? }, step)
+    }
+
+    /// Writes a factor's secret into a new file. A file that an interrupted change left there, and
+    /// that opens nothing since that change never stood, is moved beside it: settle first what was
+    /// interrupted ([`SignedIn::settle_interrupted`](crate::SignedIn::settle_interrupted)). Any other
+    /// file stays as it is. Says where the old one is now.
+    ///
+    /// # Errors
+    /// [`Error::File`], also if another file is there.
+    pub fn write_factor_file(&self, path: &Path, content: &[u8]) -> Result<Option<PathBuf>> {
+        let path = std::path::absolute(path).map_err(Error::file(path))?;
+        let mut known = self.recovery_content()?;
+        let mut moved = None;
+        if let Some(index) = known.promised.iter().position(|file| file.path == path) {
+            let promised = known.promised.remove(index);
+            let found = durable::read(&path, MAX_PROMISED_FILE_BYTES)?.map(Zeroizing::new);
+            if found.is_some_and(|bytes| Sha256::digest(&*bytes)[..] == promised.digest[..]) {
+                let mut name = path.clone().into_os_string();
+                name.push(SUPERSEDED);
+                let beside = PathBuf::from(name);
+                durable::rename(&path, &beside, DurableStep::FactorFileSuperseded)?;
+                moved = Some(beside);
+            }
+        }
+        // A file that is there already was not promised by this device: writing fails.
+        if !path.exists() {
+            let digest = ByteArray::new(Sha256::digest(content).into());
+            known.promised.truncate(MAX_PROMISED_FILES - 1);
+            known.promised.insert(0, PromisedFile { path: path.clone(), digest });
+            self.store_recovery_content(&known, DurableStep::FactorFilePromised)?;
+        }
+        write_secret_file(&path, content, DurableStep::FactorFile)?;
+        Ok(moved)
     }
 
     fn recovery_content(&self) -> Result<Content> {
         let path = place(&self.directory, RECOVERY);
         let Some(bytes) = self.vault.read(&path)? else {
-            return Ok(Content { version: VERSION, held: None, pending: None });
+            let promised = vec![];
+            return Ok(Content { version: VERSION, held: None, pending: None, promised });
         };
         let content: Content =
             codec::decode(&bytes, MAX_BYTES).map_err(|_| Error::Damaged(path.clone()))?;
         let marks = content.pending.as_ref().map_or(0, |begun| begun.marks.len());
-        if content.version != VERSION || marks > MAX_WALLETS_PER_USER {
+        let promised = content.promised.len();
+        if content.version != VERSION
+            || marks > MAX_WALLETS_PER_USER
+            || promised > MAX_PROMISED_FILES
+        {
             return Err(Error::Damaged(path));
         }
         Ok(content)
     }
 
-    fn store_recovery_content(&self, content: &Content) -> Result<()> {
-        self.vault.write(&place(&self.directory, RECOVERY), &codec::encode_secret(content))
+    fn store_recovery_content(&self, content: &Content, step: DurableStep) -> Result<()> {
+        self.vault.write(&place(&self.directory, RECOVERY), &codec::encode_secret(content), step)
     }
 
     fn statement(&self, bytes: &[u8]) -> Result<SignedFactorSet> {

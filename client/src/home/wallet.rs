@@ -8,6 +8,7 @@ use sharekeep_mpc::KeyShare;
 use sharekeep_schemas::limits::MAX_BACKUP_BYTES;
 use sharekeep_schemas::sealed::SealedBackup;
 use sharekeep_schemas::{DeviceId, Protocol, Scheme, SecretBytes, WalletId, WalletStatus, codec};
+use sharekeep_steps::DurableStep;
 use std::path::PathBuf;
 use zeroize::Zeroizing;
 
@@ -136,12 +137,13 @@ impl HeldWallet {
 }
 
 impl OpenHome {
-    /// Keeps a wallet: when this returns, the share survives a crash.
+    /// Keeps a wallet: when this returns, the share survives a crash. `step` says which of the
+    /// durable steps it is.
     ///
     /// # Errors
     /// [`Error::File`].
-    pub fn store_wallet(&self, wallet: &HeldWallet) -> Result<()> {
-        self.vault.write(&self.wallet_file(wallet.id), &wallet.to_plaintext())
+    pub fn store_wallet(&self, wallet: &HeldWallet, step: DurableStep) -> Result<()> {
+        self.vault.write(&self.wallet_file(wallet.id), &wallet.to_plaintext(), step)
     }
 
     /// Keeps a wallet that came out of a backup. Its name stays behind if it could not be given to
@@ -149,12 +151,16 @@ impl OpenHome {
     ///
     /// # Errors
     /// [`Error::File`].
-    pub(crate) fn store_restored(&self, mut wallet: HeldWallet) -> Result<HeldWallet> {
+    pub(crate) fn store_restored(
+        &self,
+        mut wallet: HeldWallet,
+        step: DurableStep,
+    ) -> Result<HeldWallet> {
         let held = self.wallet(wallet.id)?.and_then(|held| held.name);
         wallet.name = wallet
             .name
             .filter(|name| held.as_ref() == Some(name) || self.check_new_name(name).is_ok());
-        self.store_wallet(&wallet)?;
+        self.store_wallet(&wallet, step)?;
         Ok(wallet)
     }
 
@@ -237,7 +243,7 @@ impl OpenHome {
             let hint = "only a half-made wallet can be forgotten";
             return Err(Error::WalletStatus { status: wallet.status, hint });
         }
-        durable::remove(&self.wallet_file(wallet.id))
+        durable::remove(&self.wallet_file(wallet.id), DurableStep::WalletForgotten)
     }
 
     fn wallet_file(&self, id: WalletId) -> PathBuf {

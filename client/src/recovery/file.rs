@@ -19,6 +19,7 @@ use age::scrypt;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
 use sharekeep_recovery::FileKey;
 use sharekeep_schemas::{FactorId, FactorKind, TenantId, UserId};
+use sharekeep_steps::{DurableStep, Moment, reached};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -155,12 +156,14 @@ fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
 }
 
 /// Writes a secret into a new file that only its owner can read, and makes sure that it is on the
-/// disk. An existing file is not overwritten: it may be the only copy of another secret.
+/// disk. An existing file is not overwritten: it may be the only copy of another secret. What an
+/// interrupted write leaves is refused by whoever reads it, and is in the way of the next one.
 ///
 /// # Errors
 /// [`Error::File`].
-pub fn write_secret_file(path: &Path, content: &[u8]) -> Result<()> {
+pub fn write_secret_file(path: &Path, content: &[u8], step: DurableStep) -> Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    reached(step, Moment::Before);
     OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -168,12 +171,16 @@ pub fn write_secret_file(path: &Path, content: &[u8]) -> Result<()> {
         .open(path)
         .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
         .and_then(|()| File::open(directory.unwrap_or(Path::new(".")))?.sync_all())
-        .map_err(Error::file(path))
+        .map_err(Error::file(path))?;
+    reached(step, Moment::After);
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const STEP: DurableStep = DurableStep::FactorFile;
 
     fn file(kind: FactorKind) -> FactorFile {
         FactorFile {
@@ -230,7 +237,7 @@ mod tests {
         let result = FactorFile::decrypt(&sealed, &passphrase("one"), &path);
         assert!(matches!(result, Err(Error::RecoveryFile { .. })));
         let text = file(FactorKind::ExportFile).to_text();
-        write_secret_file(&path, text.as_bytes()).unwrap();
+        write_secret_file(&path, text.as_bytes(), STEP).unwrap();
         let result = FactorFile::read_cloud_file(&path);
         assert!(matches!(result, Err(Error::RecoveryFile { .. })));
     }
@@ -256,8 +263,8 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("code");
-        write_secret_file(&path, b"one").unwrap();
-        assert!(matches!(write_secret_file(&path, b"two"), Err(Error::File { .. })));
+        write_secret_file(&path, b"one", STEP).unwrap();
+        assert!(matches!(write_secret_file(&path, b"two", STEP), Err(Error::File { .. })));
         assert_eq!(std::fs::read(&path).unwrap(), b"one");
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }

@@ -24,6 +24,7 @@ use sharekeep_schemas::http::FactorView;
 use sharekeep_schemas::limits::MAX_FACTORS_PER_USER;
 use sharekeep_schemas::sealed::{OpenWrap, Plain, RecoveryOpened};
 use sharekeep_schemas::{ProblemCode, TenantId, UserId};
+use sharekeep_steps::DurableStep;
 
 const NOT_SET_UP: &str = "recovery is not set up: run `sharekeep recovery setup`";
 const SET_UP_ELSEWHERE: &str =
@@ -84,13 +85,26 @@ impl SignedIn<'_> {
         }
     }
 
+    /// Settles a change of factors that was interrupted on this device. The factors, if it stands;
+    /// `None` if none was interrupted or it never happened.
+    ///
+    /// # Errors
+    /// As [`sync_recovery`](Self::sync_recovery).
+    pub async fn settle_interrupted(&self) -> Result<Option<FactorSet>> {
+        let Some(begun) = self.home().pending_change()? else { return Ok(None) };
+        let set = self.sync_recovery().await?;
+        let pinned = self.home().recovery()?;
+        Ok(set.filter(|_| pinned.is_some_and(|held| held.statement == begun.statement)))
+    }
+
     /// Verifies a statement against the pinned one and pins it.
     fn pin(&self, signed: &SignedFactorSet) -> Result<FactorSet> {
         let held = self.recovery_pin()?;
         let set = signed.verify(self.tenant(), self.user_id(), &held.pin)?;
         if set.pin() != held.pin {
             let (user, pin, statement) = (held.user, set.pin(), signed.clone());
-            self.home().store_recovery(&HeldRecovery { user, pin, statement })?;
+            let held = HeldRecovery { user, pin, statement };
+            self.home().store_recovery(&held, DurableStep::RecoveryFollowed)?;
         }
         Ok(set)
     }
@@ -128,11 +142,12 @@ impl SignedIn<'_> {
         for (id, mark) in &pending.marks {
             if let Some(mut wallet) = self.home().wallet(*id)? {
                 wallet.backup = Some(mark.clone());
-                self.home().store_wallet(&wallet)?;
+                self.home().store_wallet(&wallet, DurableStep::ChangeMarked)?;
             }
         }
         let (user, pin, statement) = (pending.user, pending.pin, pending.statement);
-        self.home().store_recovery(&HeldRecovery { user, pin, statement })
+        let held = HeldRecovery { user, pin, statement };
+        self.home().store_recovery(&held, DurableStep::ChangePinned)
     }
 }
 

@@ -12,6 +12,7 @@ use sharekeep_schemas::sealed::{
     FinishGuess, GuessFinished, GuessStarted, OpenWrap, StartGuess, VERSION,
 };
 use sharekeep_schemas::{FactorId, FactorKind, TenantId, UserId};
+use sharekeep_steps::DurableStep;
 
 /// A factor's secret, as its user brings it.
 pub enum UnlockWith {
@@ -109,11 +110,11 @@ impl SignedIn<'_> {
         // A device that knew the user before also checks that nothing older is shown to it.
         match self.home().recovery()? {
             Some(_) => drop(self.pin(&standing.signed)?),
-            None => self.home().store_recovery(&HeldRecovery {
-                user: *self.user_id(),
-                pin: unlocked.set.pin(),
-                statement: standing.signed,
-            })?,
+            None => {
+                let (user, pin) = (*self.user_id(), unlocked.set.pin());
+                let held = HeldRecovery { user, pin, statement: standing.signed };
+                self.home().store_recovery(&held, DurableStep::RecoveryLearnt)?;
+            }
         }
         Ok(UnlockedRecovery { unlocked })
     }

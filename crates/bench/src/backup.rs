@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use sharekeep_schemas::enclave::RecordKey;
+use sharekeep_steps::DurableStep;
 
 use crate::bare_store::BareStore;
 use crate::row::Cost;
@@ -32,7 +33,8 @@ pub(crate) fn measure(
     })?;
     let (bare_put, bare_puts) = bench.measure(times, |_| bench.wait(bare.put()))?;
     let (bare_get, bare_gets) = bench.measure(times, |_| bench.wait(bare.get()))?;
-    let (_, files) = bench.measure(times, |_| Ok(device.home.store_wallet(&wallet)?))?;
+    let (_, files) = bench
+        .measure(times, |_| Ok(device.home.store_wallet(&wallet, DurableStep::BackupMarked)?))?;
     let put = TimedRow::new(&format!("backup/put{kind}"), &put, &puts)
         .beside(&put, &only_store(bare_put), &bare_puts)
         .with_files(&files);

@@ -1,4 +1,5 @@
 use sharekeep_schemas::{CeremonyId, DeviceId, FactorId, ProblemCode, SessionKeyId, WalletId};
+use sharekeep_steps::DurableStep;
 
 /// What a request asks for: decided from the method and path that the client signed and bound its
 /// encapsulation to, so that a function cannot choose.
@@ -46,6 +47,35 @@ pub enum Route {
     StepCeremony(CeremonyId),
     /// `POST /v1/ceremonies/{id}/abort`
     AbortCeremony(CeremonyId),
+}
+
+impl Route {
+    /// The step that the function makes durable with the answer.
+    pub fn step(self) -> DurableStep {
+        match self {
+            Self::Attestation => DurableStep::Attestation,
+            Self::OpenSession => DurableStep::OpenSession,
+            Self::RenewSession(_) => DurableStep::RenewSession,
+            Self::RevokeSession(_) => DurableStep::RevokeSession,
+            Self::CreateWallet => DurableStep::CreateWallet,
+            Self::ActivateWallet(_) => DurableStep::ActivateWallet,
+            Self::ArchiveWallet(_) => DurableStep::ArchiveWallet,
+            Self::PutBackup(_) => DurableStep::PutBackup,
+            Self::OpenBackup(_) => DurableStep::OpenBackup,
+            Self::DeleteBackup(_) => DurableStep::DeleteBackup,
+            Self::OpenRecovery => DurableStep::OpenRecovery,
+            Self::ChangeFactors => DurableStep::ChangeFactors,
+            Self::RegisterPasscode(_) => DurableStep::RegisterPasscode,
+            Self::StartGuess(_) => DurableStep::StartGuess,
+            Self::FinishGuess(_) => DurableStep::FinishGuess,
+            Self::NameDevice(_) => DurableStep::NameDevice,
+            Self::RevokeDevice(_) => DurableStep::RevokeDevice,
+            Self::Restore => DurableStep::Restore,
+            Self::StartCeremony => DurableStep::StartCeremony,
+            Self::StepCeremony(_) => DurableStep::StepCeremony,
+            Self::AbortCeremony(_) => DurableStep::AbortCeremony,
+        }
+    }
 }
 
 /// Longest path in bytes.

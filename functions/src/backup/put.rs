@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use sharekeep_schemas::ProblemCode;
 use sharekeep_schemas::enclave::{RecordKey, RecordQuery};
 use sharekeep_schemas::http::{SealedAnswer, SealedRequest};
+use sharekeep_steps::DurableStep;
 
 /// Replace a wallet's backup
 ///
@@ -38,7 +39,7 @@ pub(crate) async fn put(
     let mut guesses = guesses(user, wallet);
     guesses.push(RecordQuery::One(RecordKey::Recovery(user)));
     let condition = Precondition::Backup { user, wallet, tag };
-    let answer = forward_if(state, post, guesses, condition).await?;
+    let answer = forward_if(state, post, DurableStep::PutBackup, guesses, condition).await?;
     // The enclave stores no other version, and the tag is part of what an exact retry repeats.
     Ok(([next.header()], answer).into_response())
 }

@@ -8,6 +8,7 @@ use axum::extract::{Path, State as Use};
 use axum::response::Response;
 use sharekeep_schemas::enclave::RecordQuery;
 use sharekeep_schemas::http::{SealedAnswer, SealedRequest};
+use sharekeep_steps::DurableStep;
 
 /// Name a device
 ///
@@ -28,5 +29,5 @@ pub(crate) async fn name(
     SealedPost(post): SealedPost,
 ) -> Result<Response> {
     let device = in_path(post.user()?, &id)?;
-    forward(state, post, vec![RecordQuery::One(device)]).await
+    forward(state, post, DurableStep::NameDevice, vec![RecordQuery::One(device)]).await
 }

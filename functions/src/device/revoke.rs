@@ -8,6 +8,7 @@ use axum::extract::{Path, State as Use};
 use axum::response::Response;
 use sharekeep_schemas::enclave::RecordQuery;
 use sharekeep_schemas::http::{SealedAnswer, SealedRequest};
+use sharekeep_steps::DurableStep;
 
 /// Revoke a device
 ///
@@ -29,5 +30,5 @@ pub(crate) async fn revoke(
 ) -> Result<Response> {
     let user = post.user()?;
     let guesses = vec![RecordQuery::One(in_path(user, &id)?), RecordQuery::SessionsOf(user)];
-    forward(state, post, guesses).await
+    forward(state, post, DurableStep::RevokeDevice, guesses).await
 }

@@ -8,6 +8,7 @@ use axum::extract::{Path, State as Use};
 use axum::response::Response;
 use sharekeep_schemas::enclave::{RecordKey, RecordQuery};
 use sharekeep_schemas::http::{SealedAnswer, SealedRequest};
+use sharekeep_steps::DurableStep;
 
 /// Finish a guess
 ///
@@ -28,5 +29,11 @@ pub(crate) async fn finish(
     SealedPost(post): SealedPost,
 ) -> Result<Response> {
     let (user, factor) = (post.user()?, in_path(&id)?);
-    forward(state, post, vec![RecordQuery::One(RecordKey::Factor { user, factor })]).await
+    forward(
+        state,
+        post,
+        DurableStep::FinishGuess,
+        vec![RecordQuery::One(RecordKey::Factor { user, factor })],
+    )
+    .await
 }

@@ -8,6 +8,7 @@ use axum::extract::{Path, State as Use};
 use axum::response::Response;
 use sharekeep_schemas::enclave::{RecordKey, RecordQuery};
 use sharekeep_schemas::http::{SealedAnswer, SealedRequest};
+use sharekeep_steps::DurableStep;
 
 /// Guess a passcode
 ///
@@ -30,5 +31,11 @@ pub(crate) async fn guess(
 ) -> Result<Response> {
     let (user, factor) = (post.user()?, in_path(&id)?);
     post.take(&state, &Bucket::of_guesses(&user, &state)).await?;
-    forward(state, post, vec![RecordQuery::One(RecordKey::Factor { user, factor })]).await
+    forward(
+        state,
+        post,
+        DurableStep::StartGuess,
+        vec![RecordQuery::One(RecordKey::Factor { user, factor })],
+    )
+    .await
 }

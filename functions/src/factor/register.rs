@@ -8,6 +8,7 @@ use axum::extract::{Path, State as Use};
 use axum::response::Response;
 use sharekeep_schemas::enclave::{RecordKey, RecordQuery};
 use sharekeep_schemas::http::{SealedAnswer, SealedRequest};
+use sharekeep_steps::DurableStep;
 
 /// Register a passcode
 ///
@@ -34,5 +35,5 @@ pub(crate) async fn register(
         RecordQuery::One(RecordKey::Factor { user, factor }),
         RecordQuery::One(RecordKey::PasscodeDraft { user, factor }),
     ];
-    forward(state, post, guesses).await
+    forward(state, post, DurableStep::RegisterPasscode, guesses).await
 }

@@ -7,6 +7,7 @@ use axum::extract::State as Use;
 use axum::response::Response;
 use sharekeep_schemas::enclave::{RecordKey, RecordQuery};
 use sharekeep_schemas::http::{SealedAnswer, SealedRequest};
+use sharekeep_steps::DurableStep;
 
 /// Change the factors
 ///
@@ -30,5 +31,5 @@ pub(crate) async fn change(
     post.take(&state, &Bucket::of_recoveries(&user, &state)).await?;
     // A rotation needs wallets and backups as well. Only the enclave sees whether it is one.
     let guesses = vec![RecordQuery::One(RecordKey::Recovery(user)), RecordQuery::FactorsOf(user)];
-    forward(state, post, guesses).await
+    forward(state, post, DurableStep::ChangeFactors, guesses).await
 }

@@ -7,6 +7,7 @@ use axum::extract::State as Use;
 use axum::response::Response;
 use sharekeep_schemas::enclave::{RecordKey, RecordQuery};
 use sharekeep_schemas::http::{SealedAnswer, SealedRequest};
+use sharekeep_steps::DurableStep;
 
 /// Open the recovery record
 ///
@@ -24,5 +25,5 @@ use sharekeep_schemas::http::{SealedAnswer, SealedRequest};
 pub(crate) async fn open(Use(state): Use<State>, SealedPost(post): SealedPost) -> Result<Response> {
     let user = post.user()?;
     let guesses = vec![RecordQuery::One(RecordKey::Recovery(user)), RecordQuery::FactorsOf(user)];
-    forward(state, post, guesses).await
+    forward(state, post, DurableStep::OpenRecovery, guesses).await
 }

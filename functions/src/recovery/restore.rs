@@ -7,6 +7,7 @@ use axum::extract::State as Use;
 use axum::response::Response;
 use sharekeep_schemas::enclave::{RecordKey, RecordQuery};
 use sharekeep_schemas::http::{SealedAnswer, SealedRequest};
+use sharekeep_steps::DurableStep;
 
 /// Take wallets over
 ///
@@ -31,5 +32,5 @@ pub(crate) async fn restore(
     let mut guesses =
         vec![RecordQuery::One(RecordKey::Recovery(user)), RecordQuery::WalletsOf(user)];
     guesses.extend(deployment_keys());
-    forward(state, post, guesses).await
+    forward(state, post, DurableStep::Restore, guesses).await
 }

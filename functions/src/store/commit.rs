@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put as PutItem, TransactWriteItem};
 use sharekeep_schemas::enclave::{Condition, Write};
 use sharekeep_schemas::limits::MAX_WRITES_PER_COMMIT;
+use sharekeep_steps::{DurableStep, Moment, reached};
 use std::time::Duration;
 
 /// How often a transaction that only collided with another one is tried. DynamoDB cancels both
@@ -15,16 +16,17 @@ const COLLISION_ATTEMPTS: u32 = 4;
 const COLLISION_PAUSE: Duration = Duration::from_millis(10);
 
 impl Store {
-    /// Commits an enclave's writes in one transaction: all or none.
+    /// Commits an enclave's writes in one transaction: all or none. The step says whose they are.
     ///
     /// Fails with [`Error::Conflict`] when a condition does not hold.
-    pub async fn commit(&self, writes: &[Write], now_unix_s: u64) -> Result<()> {
-        self.commit_with(writes, None, now_unix_s).await
+    pub async fn commit(&self, step: DurableStep, writes: &[Write], now_unix_s: u64) -> Result<()> {
+        self.commit_with(step, writes, None, now_unix_s).await
     }
 
     /// The same, with one more change of the functions' own in the transaction.
     pub(crate) async fn commit_with(
         &self,
+        step: DurableStep,
         writes: &[Write],
         own: Option<TransactWriteItem>,
         now_unix_s: u64,
@@ -40,6 +42,13 @@ impl Store {
         if items.is_empty() {
             return Ok(());
         }
+        reached(step, Moment::Before);
+        self.transact_patiently(items).await?;
+        reached(step, Moment::After);
+        Ok(())
+    }
+
+    async fn transact_patiently(&self, items: Vec<TransactWriteItem>) -> Result<()> {
         let mut pause = COLLISION_PAUSE;
         for _ in 1..COLLISION_ATTEMPTS {
             match self.transact(items.clone()).await {

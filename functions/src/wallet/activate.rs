@@ -8,6 +8,7 @@ use axum::extract::{Path, State as Use};
 use axum::response::Response;
 use sharekeep_schemas::enclave::{RecordKey, RecordQuery};
 use sharekeep_schemas::http::{SealedAnswer, SealedRequest};
+use sharekeep_steps::DurableStep;
 
 /// Activate a wallet
 ///
@@ -32,5 +33,5 @@ pub(crate) async fn activate(
     let mut guesses = backup::guesses(user, wallet);
     guesses.push(RecordQuery::One(RecordKey::Recovery(user)));
     guesses.extend(deployment_keys());
-    forward(state, post, guesses).await
+    forward(state, post, DurableStep::ActivateWallet, guesses).await
 }

@@ -7,6 +7,7 @@ use axum::extract::State as Use;
 use axum::response::Response;
 use sharekeep_schemas::enclave::{RecordKey, RecordQuery};
 use sharekeep_schemas::http::{SealedAnswer, SealedRequest};
+use sharekeep_steps::DurableStep;
 
 /// Create a wallet
 ///
@@ -30,5 +31,6 @@ pub(crate) async fn create(
     let mut guesses =
         vec![RecordQuery::One(RecordKey::Recovery(user)), RecordQuery::WalletsOf(user)];
     guesses.extend(deployment_keys());
-    forward_if(state, post, guesses, Precondition::RoomForWallet(user)).await
+    forward_if(state, post, DurableStep::CreateWallet, guesses, Precondition::RoomForWallet(user))
+        .await
 }

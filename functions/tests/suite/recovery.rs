@@ -4,6 +4,10 @@ use sharekeep_functions::Config;
 use sharekeep_schemas::enclave::*;
 use sharekeep_schemas::limits::*;
 use sharekeep_schemas::*;
+use sharekeep_steps::DurableStep;
+
+/// Where a test writes what another step would have written.
+const STEP: DurableStep = DurableStep::ProvisionTenants;
 
 const USER: UserId = UserId::new([1; 32]);
 const FACTOR: FactorId = FactorId::new([6; 16]);
@@ -208,7 +212,7 @@ async fn put_wallets(world: &World, count: usize) {
         Write { key: RecordKey::Wallet { user: USER, wallet }, condition: Condition::Any, put }
     };
     for some in (0..count).map(write).collect::<Vec<_>>().chunks(80) {
-        world.store.commit(some, world.now()).await.unwrap();
+        world.store.commit(STEP, some, world.now()).await.unwrap();
     }
 }
 

@@ -10,6 +10,7 @@ use sharekeep::{
     write_secret_file,
 };
 use sharekeep_schemas::{WalletId, WalletStatus};
+use sharekeep_steps::DurableStep;
 
 pub(crate) async fn run(common: &Common, command: &BackupCommand) -> Result<Report> {
     let context = Context::open(common)?;
@@ -54,7 +55,7 @@ pub(crate) async fn run(common: &Common, command: &BackupCommand) -> Result<Repo
             context
                 .signed_in(async |user, _| {
                     let bundle = user.download_bundle().await?;
-                    write_secret_file(out, &bundle.to_json()?)?;
+                    write_secret_file(out, &bundle.to_json()?, DurableStep::BundleWritten)?;
                     let text = format!(
                         "{} wallets are in {}. A recovery code or an export file opens it.",
                         bundle.wallets(),

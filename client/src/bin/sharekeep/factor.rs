@@ -4,9 +4,9 @@ use crate::output::{Report, say, table};
 use crate::prompt::{self, confirm};
 use crate::unlock;
 use serde_json::{Value, json};
-use sharekeep::{Error, FactorDraft, NewFactor, Result, SignedIn, write_secret_file};
+use sharekeep::{Error, FactorDraft, NewFactor, Result, SignedIn};
 use sharekeep_recovery::factor_set::{FactorSet, Waiver};
-use sharekeep_schemas::{FactorKind, SecretText};
+use sharekeep_schemas::{FactorId, FactorKind, SecretText};
 use std::io::IsTerminal;
 use std::path::Path;
 use zeroize::Zeroizing;
@@ -33,19 +33,12 @@ async fn setup(common: &Common, options: &Setup) -> Result<Report> {
     wanted.check()?;
     Context::open(common)?
         .signed_in(async |user, work| {
-            let interrupted = work.context.home.has_pending_change()?;
-            match user.sync_recovery().await? {
-                None => {}
-                Some(set) if interrupted => {
-                    say(
-                        "The set-up that was interrupted had gone through; what it gave out holds.",
-                    );
-                    return Ok(report(&set));
-                }
-                Some(_) => {
-                    let hint = "recovery is set up already: use `sharekeep factor`";
-                    return Err(Error::Usage(hint.to_owned()));
-                }
+            if let Some(set) = user.settle_interrupted().await? {
+                return Ok(went_through(&set));
+            }
+            if user.sync_recovery().await?.is_some() {
+                let hint = "recovery is set up already: use `sharekeep factor`";
+                return Err(Error::Usage(hint.to_owned()));
             }
             let factors = wanted.make()?;
             wanted.hand_over(&factors, work)?;
@@ -67,6 +60,13 @@ pub(crate) async fn run(common: &Common, command: &FactorCommand) -> Result<Repo
             let with = unlock::ask(unlock)?;
             Context::open(common)?
                 .signed_in(async |user, work| {
+                    let done = user.settle_interrupted().await?.filter(|set| {
+                        let newest = set.factors.iter().map(|f| (f.kind, &f.label));
+                        newest.last() == Some((*kind, label))
+                    });
+                    if let Some(set) = done {
+                        return Ok(went_through(&set));
+                    }
                     let unlocked = user.unlock(with).await?;
                     let made = wanted.make()?;
                     wanted.hand_over(&made, work)?;
@@ -79,6 +79,9 @@ pub(crate) async fn run(common: &Common, command: &FactorCommand) -> Result<Repo
             let with = unlock::ask(unlock)?;
             Context::open(common)?
                 .signed_in(async |user, work| {
+                    if let Some(report) = removed_before(user, *id).await? {
+                        return Ok(report);
+                    }
                     let unlocked = user.unlock(with).await?;
                     let unknown = || Error::Usage(format!("there is no factor {id}"));
                     let old = unlocked.factors().factor(*id).ok_or_else(unknown)?;
@@ -97,6 +100,9 @@ pub(crate) async fn run(common: &Common, command: &FactorCommand) -> Result<Repo
             let with = unlock::ask(unlock)?;
             Context::open(common)?
                 .signed_in(async |user, _| {
+                    if let Some(report) = removed_before(user, *id).await? {
+                        return Ok(report);
+                    }
                     let unlocked = user.unlock(with).await?;
                     let remove = [*id];
                     let draft = user.draft_change(&unlocked, vec![], &remove, waiver.value());
@@ -174,7 +180,7 @@ impl Wanted<'_> {
             if let Some(code) = factor.code() {
                 let line = Zeroizing::new(format!("{}\n", *code));
                 match &self.new.new_code_file {
-                    Some(path) => write_new(path, line.as_bytes())?,
+                    Some(path) => write_new(path, line.as_bytes(), work)?,
                     None => {
                         say("Write this recovery code down; it is shown once:\n");
                         say(&line);
@@ -185,28 +191,50 @@ impl Wanted<'_> {
                 continue;
             };
             if factor.kind() == FactorKind::CloudFile {
-                write_new(path(&self.new.new_cloud_file)?, file.to_text().as_bytes())?;
+                write_new(path(&self.new.new_cloud_file)?, file.to_text().as_bytes(), work)?;
             } else {
                 let passphrase = prompt::new_secret(
                     "New passphrase of the export file: ",
                     self.new.new_export_passphrase_file.as_deref(),
                 )?;
                 let passphrase = sharekeep::Passphrase::new(passphrase.expose().to_owned())?;
-                write_new(path(&self.new.new_export_file)?, &file.encrypt(&passphrase)?)?;
+                write_new(path(&self.new.new_export_file)?, &file.encrypt(&passphrase)?, work)?;
             }
         }
         Ok(())
     }
 }
 
-fn write_new(path: &Path, content: &[u8]) -> Result<()> {
-    write_secret_file(path, content).map_err(|error| match error {
-        Error::File { path, source } if source.kind() == std::io::ErrorKind::AlreadyExists => {
-            let path = path.display();
-            Error::Usage(format!("{path} exists: if no factor needs it, remove it and try again"))
-        }
-        other => other,
-    })
+fn write_new(path: &Path, content: &[u8], work: &Work<'_>) -> Result<()> {
+    let written =
+        work.context.home.write_factor_file(path, content).map_err(|error| match error {
+            Error::File { path, source } if source.kind() == std::io::ErrorKind::AlreadyExists => {
+                let path = path.display();
+                Error::Usage(format!(
+                    "{path} exists: if no factor needs it, remove it and try again"
+                ))
+            }
+            other => other,
+        })?;
+    if let Some(old) = written {
+        let (path, old) = (path.display(), old.display());
+        say(&format!(
+            "{path} was of a change that never took effect and opens nothing; it is {old} now"
+        ));
+    }
+    Ok(())
+}
+
+/// What is said when a repeated command finds that its interrupted first run had succeeded.
+fn went_through(set: &FactorSet) -> Report {
+    say("The change that was interrupted had gone through; what it gave out holds.");
+    report(set)
+}
+
+/// Whether an interrupted change of this device removed the factor already.
+async fn removed_before(user: &SignedIn<'_>, id: FactorId) -> Result<Option<Report>> {
+    let done = user.settle_interrupted().await?.filter(|set| set.factor(id).is_none());
+    Ok(done.as_ref().map(went_through))
 }
 
 fn path(option: &Option<std::path::PathBuf>) -> Result<&Path> {
