@@ -158,7 +158,10 @@ impl Bench {
             Protocol::Frost => return Ok(None),
             Protocol::Dkls23 => {
                 let wallet = newest(device)?;
-                self.measure(1, |_| Ok(self.wait(user.ensure_prepared(&wallet))?))?
+                self.measure(1, |_| {
+                    self.wait(user.ensure_prepared(&wallet))?;
+                    Ok(())
+                })?
             }
             Protocol::Cggmp24 => {
                 // The device's primes are found before, as on a device that was idle.
