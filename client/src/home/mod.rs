@@ -28,6 +28,8 @@ pub use device::Device;
 pub use pins::{AttestedImage, Pins};
 pub use preparation::HeldPreparation;
 pub(crate) use recovery::PendingChange;
+#[cfg(fuzzing)]
+pub(crate) use recovery::rewritten as rewritten_recovery;
 pub use recovery::{BackupMark, HeldRecovery};
 pub use session::Session;
 pub use vault::Passphrase;

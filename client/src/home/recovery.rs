@@ -114,6 +114,33 @@ struct Begun {
     marks: Vec<(WalletId, BackupMark)>,
 }
 
+impl Content {
+    fn from_plaintext(bytes: &[u8]) -> Option<Self> {
+        let content: Self = codec::decode(bytes, MAX_BYTES).ok()?;
+        let marks = content.pending.as_ref().map_or(0, |begun| begun.marks.len());
+        let promised = content.promised.len();
+        let sound = content.version == VERSION
+            && marks <= MAX_WALLETS_PER_USER
+            && promised <= MAX_PROMISED_FILES;
+        sound.then_some(content)
+    }
+
+    fn to_plaintext(&self) -> Zeroizing<Vec<u8>> {
+        codec::encode_secret(self)
+    }
+}
+
+/// Reads a recovery file and writes it again, for a fuzz target.
+#[cfg(fuzzing)]
+pub(crate) fn rewritten(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let content = Content::from_plaintext(bytes)?;
+    let begun = content.pending.as_ref().map(|begun| &begun.change);
+    for believed in content.held.iter().chain(begun) {
+        let _ = SignedFactorSet::from_bytes(&believed.statement);
+    }
+    Some(content.to_plaintext())
+}
+
 impl OpenHome {
     /// What this device believes about the user's recovery, if it believes anything yet.
     ///
@@ -212,21 +239,11 @@ impl OpenHome {
             let promised = vec![];
             return Ok(Content { version: VERSION, held: None, pending: None, promised });
         };
-        let content: Content =
-            codec::decode(&bytes, MAX_BYTES).map_err(|_| Error::Damaged(path.clone()))?;
-        let marks = content.pending.as_ref().map_or(0, |begun| begun.marks.len());
-        let promised = content.promised.len();
-        if content.version != VERSION
-            || marks > MAX_WALLETS_PER_USER
-            || promised > MAX_PROMISED_FILES
-        {
-            return Err(Error::Damaged(path));
-        }
-        Ok(content)
+        Content::from_plaintext(&bytes).ok_or(Error::Damaged(path))
     }
 
     fn store_recovery_content(&self, content: &Content, step: DurableStep) -> Result<()> {
-        self.vault.write(&place(&self.directory, RECOVERY), &codec::encode_secret(content), step)
+        self.vault.write(&place(&self.directory, RECOVERY), &content.to_plaintext(), step)
     }
 
     fn statement(&self, bytes: &[u8]) -> Result<SignedFactorSet> {

@@ -154,13 +154,17 @@ fn verify<E: Curve>(
     proof: &PossessionProof,
 ) -> bool {
     let Some(at) = proof.0.len().checked_sub(Scalar::<E>::serialized_len()) else { return false };
-    let (commitment, response) = proof.0.split_at(at);
+    let (encoded, response) = proof.0.split_at(at);
     // Points outside the prime-order group and scalars that are not reduced are refused here.
     let (Ok(commitment), Ok(response)) =
-        (Point::<E>::from_bytes(commitment), Scalar::<E>::from_be_bytes(response))
+        (Point::<E>::from_bytes(encoded), Scalar::<E>::from_be_bytes(response))
     else {
         return false;
     };
+    // One proof has one form: SEC1's compact points (tag 5) would be another.
+    if *commitment.to_bytes(true) != *encoded {
+        return false;
+    }
     let challenge = binding.challenge(scheme, key, public_share, &commitment);
     Proof(response).verify(&Commit(commitment), &challenge, public_share).is_ok()
 }

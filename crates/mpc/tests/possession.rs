@@ -95,3 +95,20 @@ fn a_share_does_not_believe_a_proof_of_its_own_party() {
     let proof = device.prove_possession(&BASE, &mut OsRng).unwrap();
     assert_eq!(device.verify_possession(&BASE, &proof), Err(Fault::Possession));
 }
+
+/// SEC1 knows more than one encoding of a point: tag 5 is a compact one of the same length.
+#[test]
+fn a_proof_has_one_form() {
+    for scheme in Scheme::ALL {
+        let [device, server] = pair(scheme);
+        for _ in 0..8 {
+            let mut proof = device.prove_possession(&BASE, &mut OsRng).unwrap().as_bytes().to_vec();
+            let honest = proof[0];
+            for tag in (0..=u8::MAX).filter(|tag| *tag != honest) {
+                proof[0] = tag;
+                let proof = PossessionProof::from_bytes(&proof).unwrap();
+                assert_eq!(server.verify_possession(&BASE, &proof), Err(Fault::Possession));
+            }
+        }
+    }
+}
