@@ -150,13 +150,10 @@ impl SignedIn<'_> {
         lost: &[DeviceId],
         report: &mut RestoreReport,
     ) -> Result<()> {
-        if wallets.is_empty() && !lost.is_empty() {
-            self.take_over_batch(unlocked, &mut [], lost).await?;
-        }
         let brought = |wallet: &HeldWallet| {
             matches!(wallet.holding, Holding::Restoring { prepared_by: Some(_) })
         };
-        let half_brought = wallets.iter().any(brought);
+        let brought: Vec<_> = wallets.iter().map(brought).collect();
         let mut results = Vec::with_capacity(wallets.len());
         for batch in wallets.chunks_mut(MAX_WALLETS_PER_RESTORE) {
             results.extend(match self.take_over_batch(unlocked, batch, lost).await {

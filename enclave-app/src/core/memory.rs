@@ -194,6 +194,11 @@ impl Memory {
         *newest == version
     }
 
+    /// Whether a recovery record of the user's was ever read.
+    pub(super) fn has_seen_recovery(&self, user: UserId) -> bool {
+        self.recoveries.get(&user).is_some()
+    }
+
     /// Marks a token as used by one sealed request. That request may come again, no other may.
     pub(super) fn use_token(
         &mut self,

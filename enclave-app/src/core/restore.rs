@@ -164,7 +164,8 @@ impl Request<'_> {
         let user = caller.session.user;
         let living = |device: &DeviceId| {
             let record = devices.get(device).map(|device| &device.record);
-            !lost.contains(device) && record.is_some_and(|r| r.revoked_at_unix_s.is_none())
+            // One that the listing lacks stays: hiding a device must not take its wallets from it.
+            !lost.contains(device) && record.is_none_or(|r| r.revoked_at_unix_s.is_none())
         };
         let mut holders: BTreeSet<_> =
             wallet.record.devices.iter().copied().filter(living).collect();

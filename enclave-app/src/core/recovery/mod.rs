@@ -31,7 +31,12 @@ impl Request<'_> {
     pub(super) fn recovery(&self, caller: &Caller) -> Result<Option<Current>, Stop> {
         let user = caller.session.user;
         let Some(opened) = self.opened(caller, &RecordKey::Recovery(user))? else {
-            return Ok(None);
+            // It is never deleted: a store that hides it would have others set up in its place.
+            return if lock(&self.core.memory).has_seen_recovery(user) {
+                Err(ProblemCode::Conflict.into())
+            } else {
+                Ok(None)
+            };
         };
         let record = RecoveryRecord::decode(&opened.plaintext).map_err(|_| unfit())?;
         if record.set.user != user || record.set.tenant != caller.session.tenant {
