@@ -61,8 +61,8 @@ pub(crate) async fn run(common: &Common, command: &FactorCommand) -> Result<Repo
             Context::open(common)?
                 .signed_in(async |user, work| {
                     let done = user.settle_interrupted().await?.filter(|set| {
-                        let newest = set.factors.iter().map(|f| (f.kind, &f.label));
-                        newest.last() == Some((*kind, label))
+                        let newest = set.factors.last();
+                        newest.is_some_and(|it| it.kind == *kind && it.label == *label)
                     });
                     if let Some(set) = done {
                         return Ok(went_through(&set));
@@ -228,7 +228,9 @@ fn write_new(path: &Path, content: &[u8], work: &Work<'_>) -> Result<()> {
 /// What is said when a repeated command finds that its interrupted first run had succeeded.
 fn went_through(set: &FactorSet) -> Report {
     say("The change that was interrupted had gone through; what it gave out holds.");
-    report(set)
+    let mut report = report(set);
+    report.json["went_through_before"] = true.into();
+    report
 }
 
 /// Whether an interrupted change of this device removed the factor already.
