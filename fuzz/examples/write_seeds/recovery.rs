@@ -118,6 +118,7 @@ struct RecoveryFile {
     version: u8,
     held: Option<Believed>,
     pending: Option<Begun>,
+    promised: Vec<ByteBuf>,
 }
 
 #[derive(Serialize)]
@@ -179,7 +180,12 @@ pub(crate) fn recovery([held, _]: &[KeyShare; 2]) {
     };
     let begun = Begun { change: believed(&rotated), marks: vec![(wallet(), mark())] };
     let first = Change { signed, set, wrapped };
-    let file = RecoveryFile { version: 1, held: Some(believed(&first)), pending: Some(begun) };
+    let file = RecoveryFile {
+        version: 1,
+        held: Some(believed(&first)),
+        pending: Some(begun),
+        promised: vec![],
+    };
     cbor("client_files", "recovery", &file);
 
     let backup = UserBackup {
