@@ -163,8 +163,17 @@ impl SignedIn<'_> {
                 Err(_) => self.take_over_singly(unlocked, batch, lost).await,
             });
         }
-        // The enclave lacks its half of the one that came along, so this half is worth nothing.
-        if half_brought && !results.iter().any(|result| matches!(result, Ok(true))) {
+        // A lost device is revoked with the wallets; where none came back, without them.
+        if !lost.is_empty() && !results.iter().any(Result::is_ok) {
+            self.take_over_batch(unlocked, &mut [], lost).await?;
+        }
+        // Where the enclave says that it lacks its half of the one that came along, this half is
+        // worth nothing. A refusal says nothing: anybody on the way can make one.
+        let said = |prepared: bool| {
+            let mut answers = results.iter().zip(&brought);
+            answers.any(|(result, brought)| *brought && matches!(result, Ok(it) if *it == prepared))
+        };
+        if said(false) && !said(true) {
             self.home().forget_preparation(PAIR, DurableStep::PreparationForgotten)?;
         }
         for (wallet, result) in wallets.iter().zip(results) {
