@@ -49,9 +49,7 @@ pub(crate) async fn kill_everywhere_in(scenario: Scenario) {
                 story.prepare(scenario).await;
             }
             let kill = Kill { step: *step, moment: *moment, maker };
-            let began = std::time::Instant::now();
             story.kill(scenario, &kill).await;
-            println!("{scenario:?} {} {:?}", kill.armed(), began.elapsed());
         }
         site = story.site;
     }
