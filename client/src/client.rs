@@ -41,6 +41,15 @@ pub(crate) struct Sealed {
     idempotency_key: String,
     body: Bytes,
     opener: ResponseOpener,
+    /// The version that the request replaces, for `If-Match`.
+    if_match: Option<u64>,
+}
+
+impl Sealed {
+    /// The same request, on the condition that this version is still there.
+    pub(crate) fn if_match(self, version: u64) -> Self {
+        Self { if_match: Some(version), ..self }
+    }
 }
 
 impl Client {
@@ -157,7 +166,13 @@ impl Client {
         let enclave_key = EnclaveKeyId::new(*enclave.id().as_bytes());
         let body = body(SealedRequest { enclave_key, sealed: Base64Url(sealed) })
             .map_err(|_| Error::Usage("the request cannot be encoded".to_owned()))?;
-        Ok(Sealed { path: path.to_owned(), idempotency_key, body: body.into(), opener })
+        Ok(Sealed {
+            path: path.to_owned(),
+            idempotency_key,
+            body: body.into(),
+            opener,
+            if_match: None,
+        })
     }
 
     /// Sends a sealed request until it is answered for good: the identical body under the same
@@ -182,6 +197,9 @@ impl Client {
                 let mut fields = HeaderMap::new();
                 put(&mut fields, headers::IDEMPOTENCY_KEY, &sealed.idempotency_key)?;
                 fields.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                if let Some(version) = sealed.if_match {
+                    put(&mut fields, "if-match", &format!("\"{version}\""))?;
+                }
                 self.sign_onto(&mut fields, key, "POST", &sealed.path, None, &sealed.body)?;
                 self.exchange(Method::POST, &sealed.path, fields, sealed.body.clone()).await
             })
@@ -190,6 +208,19 @@ impl Client {
         let plaintext = sealed.opener.open(&answer.sealed.0).map_err(Error::Sealed)?;
         codec::decode(&plaintext, MAX_SEALED_BYTES)
             .map_err(|_| Error::Answer("the sealed payload is of another shape"))
+    }
+
+    /// Seals a payload to the enclave, attested anew if it was started anew, and sends it.
+    pub(crate) async fn ask<P: Serialize, T: DeserializeOwned>(
+        &self,
+        session: &Session,
+        path: &str,
+        payload: &P,
+    ) -> Result<T> {
+        self.with_enclave(
+            |enclave| async move { self.call(session, &enclave, path, payload).await },
+        )
+        .await
     }
 
     /// Seals a payload to the attested enclave and sends it.

@@ -85,6 +85,31 @@ pub enum Error {
     /// The enclave says something else than what this device computed itself.
     #[error("the enclave does not agree about the {0}")]
     Disagreement(&'static str),
+    /// Recovery is not set up, or this device does not know of it.
+    #[error("{0}")]
+    NoRecovery(&'static str),
+    /// Something of recovery is not as it must be: a statement, a backup, a factor.
+    #[error("{0}")]
+    Recovery(#[from] sharekeep_recovery::Error),
+    /// The passcode is wrong, or the factor does not exist (the two look the same on purpose).
+    #[error("the passcode is wrong; {guesses_left} guesses are left before it is destroyed")]
+    WrongPasscode {
+        /// How many guesses are left.
+        guesses_left: u32,
+        /// When the next one is taken, in seconds since 1970.
+        next_guess_unix_s: u64,
+    },
+    /// The stored backup is not the one that this device stored.
+    #[error("the stored backup is not to be trusted: {0}")]
+    Backup(&'static str),
+    /// An export file, cloud file or bundle is not one, or belongs to somebody else.
+    #[error("{} {why}", .path.display())]
+    RecoveryFile {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// The identity provider gave no token.
     #[error("the identity provider gave no token: {0}")]
     Token(String),
@@ -113,6 +138,10 @@ pub enum ErrorKind {
     NotSignedIn,
     /// The user said no.
     Declined,
+    /// A factor's secret is wrong: passcode, recovery code or file.
+    Factor,
+    /// Recovery is not set up.
+    NoRecovery,
 }
 
 /// This crate's results.
@@ -145,6 +174,11 @@ impl Error {
             | Self::WalletStatus { .. } => ErrorKind::LocalState,
             Self::Fault(_) | Self::Disagreement(_) => ErrorKind::Protocol,
             Self::Declined => ErrorKind::Declined,
+            Self::NoRecovery(_) => ErrorKind::NoRecovery,
+            Self::WrongPasscode { .. } => ErrorKind::Factor,
+            Self::RecoveryFile { .. } => ErrorKind::Usage,
+            Self::Backup(_) => ErrorKind::Trust,
+            Self::Recovery(error) => recovery_kind(error),
         }
     }
 
@@ -159,5 +193,20 @@ impl Error {
     pub(crate) fn file(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::File { path, source }
+    }
+}
+
+fn recovery_kind(error: &sharekeep_recovery::Error) -> ErrorKind {
+    use sharekeep_recovery::Error as Why;
+    match error {
+        Why::Unlocking | Why::PasscodeWrong => ErrorKind::Factor,
+        Why::SetRule(_)
+        | Why::PasscodeEmpty
+        | Why::PasscodeTooLong
+        | Why::CodeLength { .. }
+        | Why::CodeGroup { .. }
+        | Why::BackupTooLarge => ErrorKind::Usage,
+        // Whatever else is wrong came from the service.
+        _ => ErrorKind::Trust,
     }
 }

@@ -1,20 +1,21 @@
 //! A service with an enclave in it, for tests: it keeps to the protocol unless a script tells it
 //! otherwise. It knows one user and only FROST.
 
+mod listen;
+mod recovery;
+
 use crate::ceremony::binding::{Freshness, Run, ceremony_id, execution_id};
-use crate::home::{AttestedImage, Home, OpenHome, Passphrase, Pins, Session};
+use crate::home::{AttestedImage, HeldRecovery, Home, OpenHome, Passphrase, Pins, Session};
 use crate::settings::tests::example;
 use crate::{Client, RetryPolicy, Settings};
-use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
-use hyper_util::rt::TokioIo;
+use http::Method;
+use hyper::body::Bytes;
 use rand_core::OsRng;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_bytes::ByteBuf;
 use sharekeep_channel::attestation::TrustConfigHash;
-use sharekeep_channel::encapsulation::{EnclaveKeyPair, RequestBinding};
+use sharekeep_channel::encapsulation::{EnclaveKeyPair, PopValue, RequestBinding};
 use sharekeep_channel::receipt::{AuditHead, Receipt, StatementKey, WalletStatus as Status};
 use sharekeep_channel::signature::{
     SessionAlgorithm, SessionSigningKey, SignatureHeaders, peek_key_id,
@@ -23,15 +24,16 @@ use sharekeep_messages::{SignRequest, TaprootTweak, ToSign};
 use sharekeep_mpc::{
     Ceremony, KeyShare, PartyIndex, Roster, SchnorrKey, Signed, SigningInput, keygen, sign,
 };
-use sharekeep_schemas::http::{Base64Url, SealedAnswer, SealedRequest, headers};
+use sharekeep_schemas::http::{Base64Url, SealedAnswer, SealedRequest};
 use sharekeep_schemas::sealed::{
-    CeremonyAnswer, CeremonyResult, CreateWallet, StartCeremony, StartKind, StepCeremony,
-    WalletChanged,
+    BackupOpened, CeremonyAnswer, CeremonyResult, CreateWallet, StartCeremony, StartKind,
+    StepCeremony, WalletChanged,
 };
 use sharekeep_schemas::{
-    CeremonyId, CeremonyState, Problem, ProblemCode, Protocol, UserId, WalletId, WalletStatus,
-    codec,
+    CeremonyId, CeremonyState, DeviceId, Problem, ProblemCode, Protocol, UserId, WalletId,
+    WalletStatus, codec,
 };
+use sharekeep_steps::DurableStep;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -57,6 +59,8 @@ pub(crate) enum Instead {
     OtherPublicKey,
     /// An honest answer with another ceremony's id.
     OtherCeremony,
+    /// Another backup than the one that was stored.
+    OtherBackup,
     /// An activation's receipt that says what was true before.
     OldReceipt,
 }
@@ -75,6 +79,7 @@ pub(crate) struct FakeService {
     state: Arc<Mutex<State>>,
     settings: Settings,
     pins: Pins,
+    recovery: HeldRecovery,
 }
 
 struct State {
@@ -87,6 +92,9 @@ struct State {
     signings: HashMap<CeremonyId, Ceremony<Signed>>,
     shares: HashMap<WalletId, KeyShare>,
     versions: HashMap<WalletId, u64>,
+    recovery: recovery::Recovery,
+    /// The devices of all homes that were made for this service.
+    devices: Vec<DeviceId>,
 }
 
 const ROSTER: [PartyIndex; 2] = [PartyIndex(0), PartyIndex(1)];
@@ -106,7 +114,15 @@ impl FakeService {
             verified_at_unix_s: crate::clock::now_unix_s(),
         };
         let pins = Pins { statement_key: statement.public_key(), image: Some(image) };
+        let made = recovery::first_recovery();
+        let recovery = HeldRecovery {
+            user: UserId::new([1; 32]),
+            pin: made.set.pin(),
+            statement: made.signed.clone(),
+        };
         let state = Arc::new(Mutex::new(State {
+            recovery: recovery::Recovery::of(made),
+            devices: vec![],
             keys,
             statement,
             script: VecDeque::new(),
@@ -117,8 +133,8 @@ impl FakeService {
             shares: HashMap::new(),
             versions: HashMap::new(),
         }));
-        tokio::spawn(accept(listener, Arc::clone(&state)));
-        Self { state, settings, pins }
+        tokio::spawn(listen::accept(listener, Arc::clone(&state)));
+        Self { state, settings, pins, recovery }
     }
 
     /// What the next requests get, in turn; honest answers afterwards.
@@ -145,7 +161,36 @@ impl FakeService {
 
     pub(crate) fn home(&self, directory: &std::path::Path) -> OpenHome {
         let passphrase = Passphrase::new("test".to_owned()).unwrap();
-        Home::create(&directory.join("home"), self.settings.clone(), &passphrase).unwrap()
+        let home = Home::create(&directory.join("home"), self.settings.clone(), &passphrase);
+        let home = home.unwrap();
+        home.store_recovery(&self.recovery, DurableStep::ChangePinned).unwrap();
+        home
+    }
+
+    /// A device of a user who has set nothing up, here or elsewhere.
+    pub(crate) fn first_home(&self, directory: &std::path::Path) -> OpenHome {
+        self.state.lock().unwrap().recovery = Default::default();
+        self.new_home(directory)
+    }
+
+    /// A device that knows nothing of its user.
+    pub(crate) fn new_home(&self, directory: &std::path::Path) -> OpenHome {
+        let passphrase = Passphrase::new("test".to_owned()).unwrap();
+        let path = directory.join(format!("{}", rand_core::RngCore::next_u64(&mut OsRng)));
+        let home = Home::create(&path, self.settings.clone(), &passphrase).unwrap();
+        self.state.lock().unwrap().devices.push(home.device().id());
+        home
+    }
+
+    /// What the last restore declared lost.
+    pub(crate) fn lost(&self) -> Vec<DeviceId> {
+        self.state.lock().unwrap().recovery.lost.clone()
+    }
+
+    /// Puts another user's recovery in place of this one's.
+    pub(crate) fn swap_recovery(&self) {
+        let made = recovery::first_recovery();
+        self.state.lock().unwrap().recovery.current = Some((made.signed, made.set));
     }
 }
 
@@ -159,79 +204,25 @@ pub(crate) fn session() -> Session {
     }
 }
 
-async fn accept(listener: TcpListener, state: Arc<Mutex<State>>) {
-    while let Ok((stream, _)) = listener.accept().await {
-        let state = Arc::clone(&state);
-        tokio::spawn(async move {
-            let service = hyper::service::service_fn(move |request| {
-                let state = Arc::clone(&state);
-                async move { answer(request, &state).await }
-            });
-            let served = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service);
-            // An error is how a hang-up shows here.
-            let _ = served.await;
-        });
-    }
-}
-
-async fn answer(
-    request: Request<Incoming>,
-    state: &Mutex<State>,
-) -> Result<Response<Full<Bytes>>, std::io::Error> {
-    let (head, body) = request.into_parts();
-    let body = body.collect().await.unwrap().to_bytes();
-    let field = |name: &str| {
-        head.headers.get(name).map_or(String::new(), |v| v.to_str().unwrap().to_owned())
-    };
-    let seen = Seen {
-        method: head.method,
-        path: head.uri.path().to_owned(),
-        idempotency_key: field(headers::IDEMPOTENCY_KEY),
-        signature_input: field(headers::SIGNATURE_INPUT),
-        body,
-    };
-    let mut state = state.lock().unwrap();
-    state.seen.push(seen.clone());
-    let status = |status: u16, body: Vec<u8>| {
-        let status = StatusCode::from_u16(status).unwrap();
-        Response::builder().status(status).body(Full::from(body))
-    };
-    let instead = state.script.pop_front().unwrap_or(Instead::Nothing);
-    Ok(match instead {
-        Instead::Hangup => return Err(std::io::Error::other("hang up")),
-        Instead::Gateway(code) => status(code, b"<html>".to_vec()),
-        Instead::Body(body) => status(200, body),
-        Instead::Problem(code, retry_after) => {
-            let problem = Problem::new(code, None, "id".to_owned());
-            let mut answer = Response::builder().status(code.status());
-            if let Some(seconds) = retry_after {
-                answer = answer.header("retry-after", seconds);
-            }
-            answer.body(Full::from(serde_json::to_vec(&problem).unwrap()))
-        }
-        Instead::Lost => {
-            state.answer_once(&seen, &instead);
-            return Err(std::io::Error::other("lost"));
-        }
-        _ if seen.method == Method::GET => status(404, b"{\"code\":\"not_found\"}".to_vec()),
-        _ => status(200, state.answer_once(&seen, &instead)),
-    }
-    .unwrap())
-}
-
 impl State {
     /// The same answer for the same key, as functions give it.
-    fn answer_once(&mut self, seen: &Seen, instead: &Instead) -> Vec<u8> {
+    fn answer_once(&mut self, seen: &Seen, instead: &Instead) -> (u16, Vec<u8>) {
         if let Some(answer) = self.answers.get(&seen.idempotency_key) {
-            return answer.clone();
+            return (200, answer.clone());
         }
-        let answer = self.answer_sealed(seen, instead);
-        self.answers.insert(seen.idempotency_key.clone(), answer.clone());
-        answer
+        match self.answer_sealed(seen, instead) {
+            Ok(answer) => {
+                self.answers.insert(seen.idempotency_key.clone(), answer.clone());
+                (200, answer)
+            }
+            Err(code) => {
+                let problem = Problem::new(code, None, "id".to_owned());
+                (code.status(), serde_json::to_vec(&problem).unwrap())
+            }
+        }
     }
 
-    fn answer_sealed(&mut self, seen: &Seen, instead: &Instead) -> Vec<u8> {
+    fn answer_sealed(&mut self, seen: &Seen, instead: &Instead) -> recovery::Answer {
         let request: SealedRequest = serde_json::from_slice(&seen.body).unwrap();
         let signed = SignatureHeaders {
             signature_input: seen.signature_input.clone(),
@@ -245,23 +236,43 @@ impl State {
             idempotency_key: &seen.idempotency_key,
         };
         let opened = self.keys.open(&binding, &request.sealed.0).unwrap();
-        let plaintext = self.handle(&seen.path, &opened.plaintext, instead);
+        let plaintext = self.handle(&seen.path, &opened.plaintext, &opened.pop, instead)?;
         let mut sealed = opened.responder.seal(&plaintext, &mut OsRng).unwrap();
         if matches!(instead, Instead::OtherEnclave) {
             *sealed.last_mut().unwrap() ^= 1;
         }
-        serde_json::to_vec(&SealedAnswer { sealed: Base64Url(sealed) }).unwrap()
+        Ok(serde_json::to_vec(&SealedAnswer { sealed: Base64Url(sealed) }).unwrap())
     }
 
-    fn handle(&mut self, path: &str, payload: &[u8], instead: &Instead) -> Vec<u8> {
+    fn handle(
+        &mut self,
+        path: &str,
+        payload: &[u8],
+        pop: &PopValue,
+        instead: &Instead,
+    ) -> recovery::Answer {
         let parts: Vec<_> = path.trim_start_matches("/v1/").split('/').collect();
-        match parts[..] {
+        Ok(match parts[..] {
             ["wallets"] => self.create(read(payload), instead),
-            ["wallets", id, verb] => write(&self.change(id.parse().unwrap(), verb, instead)),
+            ["wallets", id, "activate"] => {
+                self.take_first_backup(read(payload))?;
+                write(&self.change(id.parse().unwrap(), "activate", instead))
+            }
+            ["wallets", _, "backup", "open"] => {
+                let honest = self.handle_recovery(&parts, payload, pop)?;
+                let mut opened: BackupOpened = read(&honest);
+                if matches!(instead, Instead::OtherBackup) {
+                    opened.backup.sealed[70] ^= 1;
+                }
+                write(&opened)
+            }
+            ["wallets", id, "archive"] => {
+                write(&self.change(id.parse().unwrap(), "archive", instead))
+            }
             ["ceremonies"] => self.start(read(payload)),
             ["ceremonies", id, "steps"] => self.step(id.parse().unwrap(), read(payload), instead),
-            _ => panic!("{path}"),
-        }
+            _ => self.handle_recovery(&parts, payload, pop)?,
+        })
     }
 
     fn freshness(nonce: &[u8; 32], keys: &EnclaveKeyPair) -> impl Fn(&Run<'_>) -> Execution {
@@ -346,7 +357,7 @@ impl State {
 
     fn change(&mut self, wallet: WalletId, verb: &str, instead: &Instead) -> WalletChanged {
         let (status, receipt) = match verb {
-            "activate" => (WalletStatus::ActiveUnbacked, Status::ActiveUnbacked),
+            "activate" => (WalletStatus::Active, Status::Active),
             _ => (WalletStatus::Archived, Status::Archived),
         };
         if matches!(instead, Instead::OldReceipt) {

@@ -1,6 +1,7 @@
 //! What the fuzz targets see of this crate's private decoders.
 
 use crate::client::read_retry_after;
+use crate::home::rewritten_recovery;
 use crate::identity_provider::{read_discovery, read_token};
 use crate::retry::Failure;
 use crate::{
@@ -12,11 +13,12 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// Files of a device's home, once they are decrypted.
-pub const FILES: [fn(&[u8]) -> Option<Zeroizing<Vec<u8>>>; 4] = [
+pub const FILES: [fn(&[u8]) -> Option<Zeroizing<Vec<u8>>>; 5] = [
     |bytes| Device::from_plaintext(bytes).map(|it| it.to_plaintext()),
     |bytes| Session::from_plaintext(bytes).map(|it| it.to_plaintext()),
     |bytes| HeldWallet::from_plaintext(bytes).map(|it| it.to_plaintext()),
     |bytes| HeldPreparation::from_plaintext(bytes).map(|it| it.to_plaintext()),
+    rewritten_recovery,
 ];
 
 /// Settings as a command reads them.

@@ -7,7 +7,8 @@
 //! **Trusts** the settings made at `init` (root certificate, measurements), the files in its own
 //! home, and its clock within a minute. **Does not trust** the service in between: what it sends
 //! is believed only when it comes sealed from the attested enclave, is checked against this
-//! device's own share, or is signed by the deployment's pinned statement key. A problem document
+//! device's own share, or is signed by the deployment's pinned statement key. The user's recovery
+//! key is pinned too: another one is believed only if it follows from that. A problem document
 //! never makes it change or erase anything.
 //!
 //! ```no_run
@@ -37,18 +38,23 @@
 
 mod address;
 mod attestation;
+mod backup;
 mod ceremony;
 mod client;
 mod clock;
+mod device;
 mod error;
 #[cfg(fuzzing)]
 pub mod fuzzed;
 mod home;
 mod identity_provider;
+mod offline;
 mod primes;
 mod progress;
 mod receipt;
+mod recovery;
 mod refusal;
+mod restore;
 mod retry;
 mod session;
 mod settings;
@@ -61,17 +67,23 @@ mod fake_service;
 mod tests;
 
 pub use address::{ProviderUrl, ServiceUrl};
+pub use backup::{BackupState, VerifiedBackup};
 pub use ceremony::{NewWallet, SignedIn, SignedMessage};
 pub use client::Client;
 pub use error::{Error, ErrorKind, Result};
 pub use home::{
-    AttestedImage, Device, HOME_VARIABLE, HeldPreparation, HeldWallet, Home, OpenHome, Passphrase,
-    Pins, Session,
+    AttestedImage, BackupMark, Device, HOME_VARIABLE, HeldPreparation, HeldRecovery, HeldWallet,
+    Holding, Home, OpenHome, Passphrase, Pins, Session,
 };
 pub use identity_provider::{IdentityProvider, PasswordGrant};
+pub use offline::{Bundle, MAX_BUNDLE_BYTES};
 pub use primes::PrimeFinder;
 pub use progress::{PrimeProgress, Progress, Silent, Step};
+pub use recovery::{
+    FactorDraft, FactorFile, NewFactor, UnlockWith, UnlockedRecovery, write_secret_file,
+};
 pub use refusal::Refusal;
+pub use restore::{RestoreReport, WalletOutcome};
 pub use retry::RetryPolicy;
 pub use session::{PendingSession, SessionWish};
 pub use settings::{AttestationRoot, Settings};

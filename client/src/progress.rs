@@ -21,6 +21,20 @@ pub enum Step {
         /// How long.
         pause: Duration,
     },
+    /// The newest preparation did not get into the backups: a restored device will have to make
+    /// its own before it signs.
+    BackupsBehind,
+    /// Backups are fetched and opened.
+    Restoring {
+        /// How many were.
+        done: u32,
+        /// Of how many.
+        of: u32,
+    },
+    /// A guess at a passcode is on its way.
+    Guessing,
+    /// The enclave has answered it; now this device computes for a good part of a second.
+    Stretching,
     /// Something is being made ready once, so that signing is fast afterwards.
     Preparing,
 }

@@ -44,17 +44,15 @@ fn check(
         let held = held.verify(key).map_err(Error::Receipt)?;
         receipt.check_follows(&held).map_err(Error::Receipt)?;
     }
-    Ok(Checked { signed, epoch: receipt.epoch, status: status(&receipt)? })
+    Ok(Checked { signed, epoch: receipt.epoch, status: status(&receipt) })
 }
 
-fn status(receipt: &Receipt) -> Result<WalletStatus> {
+const fn status(receipt: &Receipt) -> WalletStatus {
     match receipt.status {
-        receipt::WalletStatus::Pending => Ok(WalletStatus::Pending),
-        receipt::WalletStatus::ActiveUnbacked => Ok(WalletStatus::ActiveUnbacked),
-        receipt::WalletStatus::Locked => Ok(WalletStatus::Locked),
-        receipt::WalletStatus::Archived => Ok(WalletStatus::Archived),
-        // Backups do not exist in this version, so no wallet can have one.
-        receipt::WalletStatus::Active => Err(Error::ReceiptFor("version of this interface")),
+        receipt::WalletStatus::Pending => WalletStatus::Pending,
+        receipt::WalletStatus::Active => WalletStatus::Active,
+        receipt::WalletStatus::Locked => WalletStatus::Locked,
+        receipt::WalletStatus::Archived => WalletStatus::Archived,
     }
 }
 
@@ -90,8 +88,8 @@ mod tests {
     fn an_older_receipt_is_refused_a_newer_one_taken() {
         let key = StatementKey::generate(&mut OsRng);
         let pending = receipt(WALLET, 1, receipt::WalletStatus::Pending);
-        let active = receipt(WALLET, 2, receipt::WalletStatus::ActiveUnbacked);
-        assert_eq!(run(&key, &active, Some(&pending)).unwrap(), WalletStatus::ActiveUnbacked);
+        let active = receipt(WALLET, 2, receipt::WalletStatus::Active);
+        assert_eq!(run(&key, &active, Some(&pending)).unwrap(), WalletStatus::Active);
         assert!(matches!(run(&key, &pending, Some(&active)), Err(Error::Receipt(_))));
     }
 

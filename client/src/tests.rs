@@ -1,12 +1,15 @@
 //! The SDK against a service that does what a script says.
 
+mod recovery;
+
 use crate::fake_service::{FakeService, Instead, session};
 use crate::home::HeldWallet;
-use crate::{Error, ErrorKind, NewWallet, Progress, SignedIn, Silent, Step};
+use crate::{BackupState, Error, ErrorKind, NewWallet, Progress, Session, SignedIn, Silent, Step};
 use sharekeep_channel::receipt::StatementKey;
 use sharekeep_messages::{SignRequest, SignatureParts};
 use sharekeep_mpc::{Fault, PartyIndex};
-use sharekeep_schemas::{PreparationScope, ProblemCode, Protocol, Scheme, WalletStatus};
+use sharekeep_schemas::{PreparationScope, ProblemCode, Protocol, Scheme, UserId, WalletStatus};
+use sharekeep_steps::DurableStep;
 use std::collections::BTreeSet;
 
 fn frost(scheme: Scheme) -> NewWallet {
@@ -38,15 +41,16 @@ async fn a_wallet_is_made_kept_and_signs() {
     for scheme in [Scheme::EddsaEd25519, Scheme::SchnorrBip340] {
         let new = NewWallet { name: None, ..frost(scheme) };
         let made = user.create_wallet(&new).await.unwrap();
-        assert_eq!(made.status, WalletStatus::ActiveUnbacked);
+        assert_eq!(made.status, WalletStatus::Active);
         let kept = home.wallet(made.id).unwrap().unwrap();
         assert_eq!(kept.public_key(), made.public_key());
         // `sign` verifies what it returns against key and message.
         let signed = user.sign(&kept, &raw()).await.unwrap();
         assert!(!matches!(signed.signature, SignatureParts::Ecdsa { .. }));
     }
-    // FROST signs in one round trip, key generation takes two, activation one.
-    assert_eq!(service.seen().len(), 2 * (2 + 1 + 1));
+    // FROST signs in one round trip; key generation takes two, activation two: the backup is read
+    // back.
+    assert_eq!(service.seen().len(), 2 * (2 + 2 + 1));
 }
 
 #[tokio::test]
@@ -142,8 +146,65 @@ async fn a_wallet_that_was_not_activated_is_pending_and_can_be_taken_on() {
     assert!(matches!(error, Error::WalletStatus { .. }));
 
     user.activate_wallet(&mut pending).await.unwrap();
-    assert_eq!(home.find_wallet("mine").unwrap().status, WalletStatus::ActiveUnbacked);
+    assert_eq!(home.find_wallet("mine").unwrap().status, WalletStatus::Active);
     user.sign(&pending, &raw()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_wallet_is_not_made_before_recovery_is_set_up() {
+    let service = FakeService::start().await;
+    let directory = tempfile::tempdir().unwrap();
+    let home = service.home(directory.path());
+    let other = Session { user: UserId::new([9; 32]), ..session() };
+    let client = service.client();
+    let user = SignedIn::new(&client, &home, &other, &Silent);
+    let error = user.create_wallet(&frost(Scheme::EddsaEd25519)).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::NoRecovery);
+    assert!(service.seen().is_empty());
+}
+
+#[tokio::test]
+async fn an_activation_whose_answer_was_lost_is_repeated_with_the_same_backup() {
+    user!(service, home, user);
+    // The activation lands, and what comes back says that it will not do: only the service knows.
+    service.script([Instead::Nothing, Instead::Nothing, Instead::OtherEnclave]);
+    assert!(user.create_wallet(&frost(Scheme::EddsaEd25519)).await.is_err());
+    let mut pending = home.find_wallet("mine").unwrap();
+    assert_eq!(pending.status, WalletStatus::Pending);
+    // The service would refuse any other backup than the first.
+    user.activate_wallet(&mut pending).await.unwrap();
+    let kept = home.find_wallet("mine").unwrap();
+    assert_eq!(kept.status, WalletStatus::Active);
+    let mark = kept.backup.clone().unwrap();
+    assert_eq!((mark.version, mark.generation, mark.epoch), (1, 1, 1));
+    let verified = user.verify_backup(&kept, None).await.unwrap();
+    assert_eq!((verified.version, verified.state), (1, BackupState::Same));
+}
+
+#[tokio::test]
+async fn a_backup_that_does_not_come_back_as_stored_activates_nothing() {
+    user!(service, home, user);
+    service.script([Instead::Nothing, Instead::Nothing, Instead::Nothing, Instead::OtherBackup]);
+    let error = user.create_wallet(&frost(Scheme::EddsaEd25519)).await.err().unwrap();
+    assert!(matches!(error, Error::Backup(_)), "{error}");
+    assert_eq!(home.find_wallet("mine").unwrap().status, WalletStatus::Pending);
+}
+
+#[tokio::test]
+async fn a_backup_that_was_replaced_behind_our_back_is_noticed() {
+    user!(service, home, user);
+    let _ = &home;
+    let mut made = wallet(&user).await;
+    service.script([Instead::OtherBackup]);
+    let error = user.verify_backup(&made, None).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Trust);
+    // As if this device had stored a second one, and the first came back.
+    made.backup.as_mut().unwrap().version = 2;
+    let error = user.verify_backup(&made, None).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Trust);
+    made.backup.as_mut().unwrap().version = 0;
+    let verified = user.verify_backup(&made, None).await.unwrap();
+    assert_eq!(verified.state, BackupState::Newer);
 }
 
 #[tokio::test]
@@ -169,7 +230,7 @@ async fn a_rolled_back_receipt_changes_nothing() {
     service.script([Instead::OldReceipt]);
     let error = user.archive_wallet(&mut made).await.err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Trust);
-    assert_eq!(home.wallet(made.id).unwrap().unwrap().status, WalletStatus::ActiveUnbacked);
+    assert_eq!(home.wallet(made.id).unwrap().unwrap().status, WalletStatus::Active);
 }
 
 #[tokio::test]
@@ -246,14 +307,14 @@ async fn a_cheated_preparation_is_never_used_again_and_its_wallets_stop() {
     let mut cheated = wallet(&user).await;
     // As if it were a dkls23 wallet: those have a preparation of their own.
     cheated.protocol = Protocol::Dkls23;
-    home.store_wallet(&cheated).unwrap();
+    home.store_wallet(&cheated, DurableStep::WalletLocked).unwrap();
     let other = NewWallet { name: None, ..frost(Scheme::EddsaEd25519) };
     let other = user.create_wallet(&other).await.unwrap();
     let scope = Some(PreparationScope::Wallet(cheated.id));
 
     let accident: Result<(), Error> = Err(Error::Fault(Fault::Aborted));
     assert!(user.stop_after_cheating(scope, accident).is_err());
-    assert_eq!(home.wallet(cheated.id).unwrap().unwrap().status, WalletStatus::ActiveUnbacked);
+    assert_eq!(home.wallet(cheated.id).unwrap().unwrap().status, WalletStatus::Active);
 
     let fault = Fault::Cheating { party: PartyIndex(1) };
     let cheating: Result<(), Error> = Err(Error::Fault(fault));
@@ -261,7 +322,7 @@ async fn a_cheated_preparation_is_never_used_again_and_its_wallets_stop() {
     let cheated = home.wallet(cheated.id).unwrap().unwrap();
     assert_eq!(cheated.status, WalletStatus::Locked);
     assert!(matches!(user.sign(&cheated, &raw()).await, Err(Error::WalletStatus { .. })));
-    assert_eq!(home.wallet(other.id).unwrap().unwrap().status, WalletStatus::ActiveUnbacked);
+    assert_eq!(home.wallet(other.id).unwrap().unwrap().status, WalletStatus::Active);
 }
 
 #[tokio::test]

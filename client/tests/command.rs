@@ -165,6 +165,62 @@ fn json_is_one_object_also_for_failures() {
 }
 
 #[test]
+fn secrets_that_nobody_would_see_are_asked_for_before_anything_is_sent() {
+    let place = Place::new();
+    place.init();
+    // Nobody is there to read a recovery code off the terminal.
+    let output = place.run(&["recovery", "setup", "--new-passcode-file", "passphrase"]);
+    assert_eq!(code(&output), 2);
+    assert!(stderr(&output).contains("--new-code-file"), "{}", stderr(&output));
+    let output = place.run(&["recovery", "setup", "--factor", "export-file"]);
+    assert_eq!(code(&output), 2);
+    assert!(stderr(&output).contains("--new-export-file"));
+    // With everything at hand, it is the session that is missing.
+    let output = place.run(&["recovery", "setup", "--new-code-file", "code"]);
+    assert_eq!(code(&output), 8);
+    assert!(!place.path("code").exists());
+}
+
+#[test]
+fn a_mistyped_recovery_code_names_the_group() {
+    let place = Place::new();
+    place.init();
+    let right = "006H9-M9SMZ-85750-PT3N5-GA7SS-SADPS-RF8DF-VTQQ7";
+    std::fs::write(place.path("code"), right.replace("PT3N5", "PT3N6")).unwrap();
+    let output = place.run(&["restore", "--code-file", "code", "--keep-old-devices"]);
+    assert_eq!(code(&output), 2);
+    assert!(stderr(&output).contains("group 4"), "{}", stderr(&output));
+    std::fs::write(place.path("code"), right).unwrap();
+    let output = place.run(&["restore", "--code-file", "code", "--keep-old-devices"]);
+    assert_eq!(code(&output), 8);
+}
+
+#[test]
+fn what_became_of_old_devices_is_said_once() {
+    let place = Place::new();
+    place.init();
+    let device = "AAAAAAAAAAAAAAAAAAAAAA";
+    for both in [["--all-lost", "--keep-old-devices"], ["--all-lost", "--all-lost"]] {
+        let arguments = [&["restore", "--code-file", "code"][..], &both].concat();
+        assert_eq!(code(&place.run(&arguments)), 2);
+    }
+    let both = ["restore", "--code-file", "code", "--lost", device, "--keep-old-devices"];
+    assert_eq!(code(&place.run(&both)), 2);
+    let twice = ["restore", "--code-file", "none", "--lost", device, "--lost", device];
+    assert_eq!(code(&place.run(&twice)), 6, "only the file is missing");
+}
+
+#[test]
+fn a_bundle_that_is_none_ends_with_code_2() {
+    let place = Place::new();
+    place.init();
+    let arguments = ["recover-offline", "--bundle", "pcrs.json", "--code-file", "code"];
+    let output = place.run(&arguments);
+    assert_eq!(code(&output), 2);
+    assert!(stderr(&output).contains("is no bundle"), "{}", stderr(&output));
+}
+
+#[test]
 fn without_a_terminal_nothing_is_asked() {
     let place = Place::new();
     place.init();

@@ -1,10 +1,11 @@
-use crate::core::{Core, DataKeyQuery, Decision, IssuerKeyQuery, Job, Refusal, Wish};
+use crate::core::{Core, DataKeyQuery, Decision, IssuerKeyQuery, Job, Refusal, Route, Wish, route};
 use crate::ports::{Clock, IssuerKeySource, KeyContext, Kms, Nsm, Ports};
 use crate::work::{PoolFull, PrimeFiller, PrimeStock, WorkPool};
 use crate::{Error, Settings, Trust};
 use serde_bytes::ByteBuf;
 use sharekeep_schemas::enclave::{Call, EnclaveHealth, Reply};
 use sharekeep_schemas::{EnclaveKeyId, ProblemCode, TenantId};
+use sharekeep_steps::{DurableStep, Moment, reached};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -77,15 +78,22 @@ impl Enclave {
     /// step cannot be taken back.
     pub async fn call(self: &Arc<Self>, call: Call) -> Reply {
         let enclave = self.clone();
-        tokio::spawn(async move { enclave.drive(call).await }).await.unwrap_or_else(|_| {
+        let answered = tokio::spawn(async move {
+            let reply = enclave.drive(&call).await;
+            if let Some(step) = step_of(&call, &reply) {
+                reached(step, Moment::Decided);
+            }
+            reply
+        });
+        answered.await.unwrap_or_else(|_| {
             tracing::error!("a call failed inside");
             Refusal::from(ProblemCode::Internal).into()
         })
     }
 
-    async fn drive(self: &Arc<Self>, call: Call) -> Reply {
+    async fn drive(self: &Arc<Self>, call: &Call) -> Reply {
         for _ in 0..MAX_WISHES {
-            match self.core.decide(&call, self.clock.now_unix_s()) {
+            match self.core.decide(call, self.clock.now_unix_s()) {
                 Decision::Reply(reply) => return reply,
                 Decision::Work(job) => return self.work(job).await,
                 Decision::Wish(wish) => match self.grant(wish).await {
@@ -201,6 +209,17 @@ impl Enclave {
             queued_steps: count(self.pool.queued()),
             primes_ready: count(self.primes.ready()),
             primes_wanted: count(self.primes.wanted()),
+        }
+    }
+}
+
+/// The step that a reply asks the function to make durable.
+fn step_of(call: &Call, reply: &Reply) -> Option<DurableStep> {
+    match reply {
+        Reply::Need { .. } => None,
+        Reply::Provision { .. } => Some(DurableStep::ProvisionKeys),
+        Reply::Done { .. } | Reply::Refused { .. } => {
+            route(&call.http.method, &call.http.path).ok().map(Route::step)
         }
     }
 }

@@ -1,7 +1,9 @@
 use crate::Error;
 use ed25519_dalek::VerifyingKey;
 use sha2::{Digest, Sha256};
+use sharekeep_recovery::DEFAULT_GUESS_LIMIT;
 use sharekeep_schemas::{codec, trust};
+use std::num::NonZeroU8;
 use std::time::Duration;
 
 const MIB: usize = 1024 * 1024;
@@ -10,11 +12,11 @@ const MIB: usize = 1024 * 1024;
 pub struct Settings {
     /// The encoded trust configuration; measured together with the image.
     pub trust_bytes: Vec<u8>,
-    /// Bounds of memory and CPU.
+    /// Bounds of memory, CPU and guesses.
     pub limits: Limits,
 }
 
-/// Bounds of memory and CPU. None of them is a secret, and none weakens a check.
+/// Bounds of memory, CPU and guesses, part of the image. None of them is a secret.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Ceremonies that may run at once.
@@ -34,6 +36,15 @@ pub struct Limits {
     pub primes: usize,
     /// Connections served at once.
     pub connections: usize,
+    /// Wrong guesses after which a passcode is destroyed: each passcode keeps the limit that it was
+    /// registered under.
+    pub guess_limit: NonZeroU8,
+    /// How long an enclave serves guesses at a passcode alone, in seconds from its last one.
+    pub guess_lease_s: u64,
+    /// Guesses at passcodes that are served in a minute, over all users. No other enclave hands its
+    /// counts over, so without it every restart over old tables would give each passcode its
+    /// guesses anew.
+    pub guesses_per_minute: u32,
     /// How long a data key is used without asking KMS again.
     pub data_key_lifetime: Duration,
     /// How often a data key is used without asking KMS again.
@@ -62,6 +73,9 @@ impl Default for Limits {
             queue: 64,
             primes: 4,
             connections: 512,
+            guess_limit: DEFAULT_GUESS_LIMIT,
+            guess_lease_s: 120,
+            guesses_per_minute: 30,
             data_key_lifetime: Duration::from_secs(300),
             data_key_uses: 100_000,
         }

@@ -17,6 +17,12 @@ pub struct Config {
     pub unsigned_per_minute_per_address: u32,
     /// Openings of sessions a minute, per tenant, that the enclave has accepted.
     pub openings_per_minute_per_tenant: u32,
+    /// Guesses at passcodes and settings of passcodes a minute, per user.
+    pub guesses_per_minute_per_user: u32,
+    /// Changes of factors and restores a minute, per user. A restore takes
+    /// [`MAX_WALLETS_PER_RESTORE`](sharekeep_schemas::limits::MAX_WALLETS_PER_RESTORE) wallets
+    /// at a time.
+    pub recoveries_per_minute_per_user: u32,
 }
 
 impl Default for Config {
@@ -26,6 +32,8 @@ impl Default for Config {
             expected_pcrs: Vec::new(),
             unsigned_per_minute_per_address: 120,
             openings_per_minute_per_tenant: 6_000,
+            guesses_per_minute_per_user: 12,
+            recoveries_per_minute_per_user: 30,
         }
     }
 }

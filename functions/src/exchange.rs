@@ -6,17 +6,19 @@
 
 use crate::enclave_client::EnclaveClient;
 use crate::error::{Error, Result};
-use crate::gate::{Begun, Claim, Outcome, Sealed};
+use crate::gate::{Begun, Claim, EntityTag, Outcome, Sealed};
 use crate::observe::TraceParent;
 use crate::state::State;
 use axum::response::{IntoResponse, Response};
 use http::header;
 use sha2::{Digest, Sha256};
 use sharekeep_schemas::enclave::{
-    Call, HttpRequest, LoadedRecord, RecordKey, RecordQuery, Reply, StoredRecord, VERSION, Write,
+    Call, HttpRequest, LoadedRecord, RecordKey, RecordQuery, Reply, Row, StoredRecord, VERSION,
+    Write,
 };
-use sharekeep_schemas::limits::MAX_RECORDS_PER_CALL;
-use sharekeep_schemas::{ProblemCode, TenantId, codec};
+use sharekeep_schemas::limits::{MAX_KEPT_WALLETS_PER_USER, MAX_RECORDS_PER_CALL};
+use sharekeep_schemas::{ProblemCode, TenantId, UserId, WalletId, codec};
+use sharekeep_steps::DurableStep;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most calls of the enclave for one request. The first request after a deployment needs the most:
@@ -29,6 +31,37 @@ pub(crate) enum Settled {
     Refused { refusal: Error, code: ProblemCode, detail: Option<String>, writes: Vec<Write> },
 }
 
+/// What must hold before the enclave is asked. A cheap refusal, by what the store shows.
+pub(crate) enum Precondition {
+    /// Nothing.
+    None,
+    /// The wallet's backup has this tag.
+    Backup { user: UserId, wallet: WalletId, tag: EntityTag },
+    /// The user can have one more wallet, and still all of them can be loaded.
+    RoomForWallet(UserId),
+}
+
+impl Precondition {
+    /// Looks at the backup's tag. A backup that is not there has none (RFC 9110 section 13.1.1).
+    async fn check_row(&self, state: &State) -> Result<()> {
+        let Self::Backup { user, wallet, tag } = *self else { return Ok(()) };
+        match state.store.row(&RecordKey::Backup { user, wallet }).await?.map(|found| found.row) {
+            Some(Row::Backup(row)) if row.version == tag.0 => Ok(()),
+            Some(Row::Backup(_)) | None => Err(Error::refused(ProblemCode::PreconditionFailed)),
+            Some(_) => Err(Error::StoreBroken("a backup without its row".into())),
+        }
+    }
+
+    fn check_records(&self, records: &Records) -> Result<()> {
+        let Self::RoomForWallet(user) = *self else { return Ok(()) };
+        let kept = records.found.get(&RecordQuery::WalletsOf(user)).map_or(0, Vec::len);
+        if kept < MAX_KEPT_WALLETS_PER_USER {
+            return Ok(());
+        }
+        Err(Error::refused_with(ProblemCode::TooMany, "archived wallets are counted as well"))
+    }
+}
+
 /// Takes a sealed POST through the enclave.
 ///
 /// Runs on when the caller hangs up: what the enclave has done must be committed, and a retry gets
@@ -36,18 +69,37 @@ pub(crate) enum Settled {
 pub(crate) async fn forward(
     state: State,
     post: Sealed,
+    step: DurableStep,
     guesses: Vec<RecordQuery>,
 ) -> Result<Response> {
-    tokio::spawn(async move { carry_out(&state, post, guesses).await })
+    forward_if(state, post, step, guesses, Precondition::None).await
+}
+
+/// The same, if a condition holds or the request was carried out before.
+pub(crate) async fn forward_if(
+    state: State,
+    post: Sealed,
+    step: DurableStep,
+    guesses: Vec<RecordQuery>,
+    condition: Precondition,
+) -> Result<Response> {
+    tokio::spawn(async move { carry_out(&state, post, step, guesses, condition).await })
         .await
         .map_err(|_| Error::Internal("a request's task died"))?
 }
 
-async fn carry_out(state: &State, post: Sealed, guesses: Vec<RecordQuery>) -> Result<Response> {
+async fn carry_out(
+    state: &State,
+    post: Sealed,
+    step: DurableStep,
+    guesses: Vec<RecordQuery>,
+    condition: Precondition,
+) -> Result<Response> {
     // The records are nearly always needed: reading them meanwhile saves a wait for the store.
-    let (begun, records) = tokio::join!(
+    let (begun, records, held) = tokio::join!(
         Claim::begin(state, &post.session, &post.idempotency_key, &post.fingerprint),
         Records::beginning(state, queries(&post, guesses), post.session_record.clone()),
+        condition.check_row(state),
     );
     let claim = match begun? {
         Begun::First(claim) => claim,
@@ -61,6 +113,11 @@ async fn carry_out(state: &State, post: Sealed, guesses: Vec<RecordQuery>) -> Re
         }
         Begun::Large(committed) => return repeat(state, &post, records?, committed).await,
     };
+    // Only now: a repetition finds the condition changed by the request itself.
+    let records = held.and(records).and_then(|records| {
+        condition.check_records(&records)?;
+        Ok(records)
+    });
     let settled = match settle(state, &post, records).await {
         Ok(settled) => settled,
         Err(error) => {
@@ -71,16 +128,16 @@ async fn carry_out(state: &State, post: Sealed, guesses: Vec<RecordQuery>) -> Re
     match settled {
         Settled::Done { body, writes } => {
             let outcome = Outcome::Done { body: &body, writes_digest: digest(&writes) };
-            commit(state, claim, &writes, &outcome).await?;
+            commit(state, step, claim, &writes, &outcome).await?;
             Ok(json(body))
         }
         Settled::Refused { refusal, code, detail, writes } if stays(code) => {
             let outcome = Outcome::Refused { code, detail: detail.as_deref() };
-            commit(state, claim, &writes, &outcome).await?;
+            commit(state, step, claim, &writes, &outcome).await?;
             Err(refusal)
         }
         Settled::Refused { refusal, writes, .. } => {
-            let committed = state.store.commit(&writes, state.clock.now_unix_s()).await;
+            let committed = state.store.commit(step, &writes, state.clock.now_unix_s()).await;
             claim.release(&state.store).await;
             committed?;
             Err(refusal)
@@ -92,12 +149,13 @@ async fn carry_out(state: &State, post: Sealed, guesses: Vec<RecordQuery>) -> Re
 /// dropped: the caller gets the problem and tries again.
 async fn commit(
     state: &State,
+    step: DurableStep,
     claim: Claim,
     writes: &[Write],
     outcome: &Outcome<'_>,
 ) -> Result<()> {
     let committed = match claim.end(&state.store, outcome) {
-        Ok(end) => state.store.commit_with(writes, Some(end), state.clock.now_unix_s()).await,
+        Ok(end) => state.store.commit_with(step, writes, Some(end), state.clock.now_unix_s()).await,
         Err(error) => Err(error),
     };
     if committed.is_err() {
@@ -162,7 +220,11 @@ pub(crate) async fn ask(
                 records.load(state, queries).await?;
             }
             Reply::Provision { writes, queries } => {
-                match state.store.commit(&writes, state.clock.now_unix_s()).await {
+                match state
+                    .store
+                    .commit(DurableStep::ProvisionKeys, &writes, state.clock.now_unix_s())
+                    .await
+                {
                     // Another call was faster: its keys are in the store and count.
                     Ok(()) | Err(Error::Conflict) => {}
                     Err(error) => return Err(error),

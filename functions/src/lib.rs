@@ -28,18 +28,24 @@
 //! ```
 
 mod attestation;
+mod backup;
 mod ceremony;
 mod clock;
 mod config;
+mod device;
 pub mod enclave_client;
 mod error;
+mod event;
 mod exchange;
+mod factor;
 mod gate;
 mod health;
 mod kept;
 mod observe;
 mod openapi;
+mod paging;
 mod problem;
+mod recovery;
 mod router;
 mod session;
 mod state;

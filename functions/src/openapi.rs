@@ -29,6 +29,10 @@ pub fn openapi() -> Document {
         (name = "attestation", description = "Who the enclave is"),
         (name = "sessions", description = "Session keys of a signed-in user"),
         (name = "wallets", description = "Wallets of the user"),
+        (name = "backups", description = "Sealed backups of the user's shares"),
+        (name = "recovery", description = "Factors, passcodes, and taking wallets over"),
+        (name = "devices", description = "Devices of the user"),
+        (name = "events", description = "What the user's other devices should know"),
         (name = "ceremonies", description = "Runs of a threshold protocol"),
         (name = "health", description = "For load balancers and operators"),
     ),
@@ -65,6 +69,17 @@ pub(crate) struct PostHeaders {
     /// 16 to 64 of `A-Z a-z 0-9 - _`, new for each request and the same for its repetitions.
     #[param(rename = "Idempotency-Key", min_length = 16, max_length = 64)]
     idempotency_key: String,
+}
+
+/// The condition of a request that replaces something.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only described")]
+pub(crate) struct IfMatchHeader {
+    /// One strong `ETag`: that of what is replaced. 428 without it, 412 if it was changed
+    /// meanwhile.
+    #[param(rename = "If-Match")]
+    if_match: String,
 }
 
 /// What every route may answer instead.

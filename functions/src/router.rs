@@ -3,7 +3,10 @@
 use crate::error::Error;
 use crate::openapi::Base;
 use crate::state::State;
-use crate::{attestation, ceremony, health, observe, session, wallet};
+use crate::{
+    attestation, backup, ceremony, device, event, factor, health, observe, recovery, session,
+    wallet,
+};
 use axum::Router;
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
@@ -42,6 +45,8 @@ pub(crate) fn described() -> OpenApiRouter<State> {
         .merge(attestations())
         .merge(sessions())
         .merge(wallets_and_ceremonies())
+        .merge(backups_and_recovery())
+        .merge(devices_and_events())
         .merge(health_checks())
 }
 
@@ -68,6 +73,29 @@ fn wallets_and_ceremonies() -> OpenApiRouter<State> {
         .routes(routes!(ceremony::abort::abort))
 }
 
+fn backups_and_recovery() -> OpenApiRouter<State> {
+    OpenApiRouter::new()
+        .routes(routes!(backup::list::list))
+        .routes(routes!(backup::get::get, backup::put::put))
+        .routes(routes!(backup::open::open))
+        .routes(routes!(backup::delete::delete))
+        .routes(routes!(recovery::open::open))
+        .routes(routes!(recovery::change::change))
+        .routes(routes!(recovery::restore::restore))
+        .routes(routes!(factor::list::list))
+        .routes(routes!(factor::register::register))
+        .routes(routes!(factor::guess::guess))
+        .routes(routes!(factor::finish::finish))
+}
+
+fn devices_and_events() -> OpenApiRouter<State> {
+    OpenApiRouter::new()
+        .routes(routes!(device::list::list))
+        .routes(routes!(device::name::name))
+        .routes(routes!(device::revoke::revoke))
+        .routes(routes!(event::list::list))
+}
+
 fn health_checks() -> OpenApiRouter<State> {
     OpenApiRouter::new().routes(routes!(health::live::live)).routes(routes!(health::ready::ready))
 }
@@ -79,6 +107,7 @@ fn cors(state: &State) -> CorsLayer {
         .allow_methods([Method::GET, Method::POST])
         .allow_headers([
             header::CONTENT_TYPE,
+            header::IF_MATCH,
             name(headers::CONTENT_DIGEST),
             name(headers::SIGNATURE),
             name(headers::SIGNATURE_INPUT),
@@ -87,6 +116,7 @@ fn cors(state: &State) -> CorsLayer {
             name("traceparent"),
         ])
         .expose_headers([
+            header::ETAG,
             header::RETRY_AFTER,
             name(headers::REQUEST_ID),
             name("ratelimit-limit"),

@@ -4,9 +4,10 @@
 //! Nothing here is trusted or shipped. Seeds are in `seeds/<target>/`, a few small ones each;
 //! `cargo run --example write_seeds` wrote those that the product's own encoders can make.
 
+pub mod fixed;
 mod targets;
 
-use targets::{channel, client, enclave, functions, messages, mpc, schemas};
+use targets::{channel, client, enclave, functions, messages, mpc, recovery, schemas};
 
 /// Names and what they run. A name begins with the folder whose decoder it is about.
 pub const TARGETS: &[(&str, fn(&[u8]))] = &[
@@ -19,6 +20,7 @@ pub const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("channel_signature_headers", channel::signature_headers),
     ("client_answers", client::answers),
     ("client_files", client::files),
+    ("client_kept_files", client::kept_files),
     ("client_provider", client::provider),
     ("client_settings", client::settings),
     ("enclave_authorities", enclave::authorities),
@@ -38,8 +40,13 @@ pub const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("messages_solana_message", messages::solana_message),
     ("mpc_auxiliary_bodies", mpc::auxiliary_bodies),
     ("mpc_bodies", mpc::bodies),
+    ("mpc_possession", mpc::possession),
     ("mpc_sealed", mpc::sealed),
     ("mpc_wire_message", mpc::wire_message),
+    ("recovery_backup", recovery::backup),
+    ("recovery_code", recovery::code),
+    ("recovery_factor_set", recovery::factor_set),
+    ("recovery_passcode", recovery::passcode),
     ("schemas_enclave", schemas::enclave),
     ("schemas_http", schemas::http),
     ("schemas_ids", schemas::ids),

@@ -5,6 +5,7 @@ use clap::Args;
 use sharekeep_local::DataDir;
 use sharekeep_local::process::Supervisor;
 use sharekeep_local::secrecy::Canary;
+use sharekeep_local::world::Purpose;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +21,10 @@ pub(crate) struct Up {
     /// Plant these 32 bytes (hex) where a secrecy search looks; they are no secret.
     #[arg(long)]
     canary: Option<String>,
+    /// For measurements only: users `crowd-<number>` can sign in with the password in
+    /// idp/crowd.password, and no rate slows them down. The limit of guesses stays.
+    #[arg(long)]
+    measured: bool,
 }
 
 impl Up {
@@ -31,8 +36,9 @@ impl Up {
         let canary = self.canary.as_deref().map(parse_canary).transpose()?;
         let stop = stop_on_signal()?;
         let program = std::env::current_exe().context("cannot find this program")?;
-        let started =
-            Supervisor::start(&program, DataDir::open(&data)?, self.port, canary.as_ref());
+        let purpose = if self.measured { Purpose::Measurement } else { Purpose::Development };
+        let data = DataDir::open(&data)?;
+        let started = Supervisor::start(&program, data, self.port, purpose, canary.as_ref());
         let supervisor = tokio::select! {
             started = started => started?,
             () = stop.cancelled() => return Ok(()),
@@ -58,6 +64,7 @@ fn announce(supervisor: &Supervisor) {
         let file = data.path(&format!("idp/{}.password", user.name()));
         println!("user: {} (password in {})", user.name(), file.display());
     }
+    println!("store: {}", supervisor.world().store_endpoint());
     println!("data: {}", data.root().display());
     if let (Some(enclave), Some(functions)) = (supervisor.enclave_pid(), supervisor.functions_pid())
     {

@@ -106,6 +106,15 @@ byte_id!(
     DeviceId, 16
 );
 byte_id!(
+    /// A factor: random, chosen by the client that registers it, never used for another one.
+    FactorId, 16
+);
+byte_id!(
+    /// An event: 8 bytes of time (seconds since 1970, big endian), then random ones, so that the
+    /// order of ids is the order of events.
+    EventId, 16
+);
+byte_id!(
     /// A ceremony: the first half of its execution id, so both sides compute it.
     CeremonyId, 16
 );

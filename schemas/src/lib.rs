@@ -26,12 +26,12 @@ pub mod trust;
 mod words;
 
 pub use ids::{
-    CeremonyId, DataKeyNumber, DeviceId, EnclaveKeyId, IdError, IdempotencyKey, PreparationId,
-    SessionKeyId, TenantId, TokenId, UserId, WalletId,
+    CeremonyId, DataKeyNumber, DeviceId, EnclaveKeyId, EventId, FactorId, IdError, IdempotencyKey,
+    PreparationId, SessionKeyId, TenantId, TokenId, UserId, WalletId,
 };
 pub use problem::{Problem, ProblemCode};
-pub use secret::SecretText;
+pub use secret::{SecretBytes, SecretText};
 pub use words::{
-    CeremonyKind, CeremonyState, PreparationScope, Protocol, Scheme, Scope, SessionKeyAlgorithm,
-    SessionPublicKey, TokenBinding, UnknownWord, WalletStatus,
+    CeremonyKind, CeremonyState, EventKind, FactorKind, PreparationScope, Protocol, Scheme, Scope,
+    SessionKeyAlgorithm, SessionPublicKey, TokenBinding, UnknownWord, WalletStatus,
 };

@@ -16,10 +16,33 @@ pub const MAX_TOKEN_BYTES: usize = 8_192;
 pub const MAX_SIGN_REQUEST_BYTES: usize = 262_144;
 /// Most protocol messages in one step: a room has few parties and each says little a round.
 pub const MAX_MESSAGES_PER_STEP: usize = 64;
-/// Most records in one enclave call.
+/// Most queries answered in one enclave call. A list of a user's records is one query.
 pub const MAX_RECORDS_PER_CALL: usize = 64;
+/// Most records that answer one query. A list that is longer is not handed over in part: the
+/// request is refused, because a rotation that misses a backup would leave it open to a factor
+/// that was removed.
+pub const MAX_RECORDS_PER_QUERY: usize = 200;
 /// Most writes in one commit: a DynamoDB transaction takes 100, the function adds its own.
 pub const MAX_WRITES_PER_COMMIT: usize = 90;
+/// Wallets a user may have that are not archived, and backups: when a factor is removed, all of
+/// them are sealed anew and travel in one request of [`MAX_SEALED_BYTES`].
+pub const MAX_WALLETS_PER_USER: usize = 28;
+/// Wallets a user may have, archived ones included. Less than [`MAX_RECORDS_PER_QUERY`], so that
+/// creations that race cannot make a list that is too long to be loaded.
+pub const MAX_KEPT_WALLETS_PER_USER: usize = 160;
+/// Largest backup as the user seals it: 32 KiB padded, header and tag. An honest one with a cggmp24
+/// preparation (19.5 kB) has this size.
+pub const MAX_BACKUP_BYTES: usize = 32 * 1024 + 64;
+/// Factors a user may have.
+pub const MAX_FACTORS_PER_USER: usize = 12;
+/// Devices a user may have that are not revoked.
+pub const MAX_DEVICES_PER_USER: usize = 20;
+/// Wallets taken over in one request.
+pub const MAX_WALLETS_PER_RESTORE: usize = 16;
+/// Longest name of a device in bytes.
+pub const MAX_DEVICE_NAME_BYTES: usize = 64;
+/// How long an event is kept, in seconds.
+pub const EVENT_LIFETIME_S: u64 = 90 * 86_400;
 /// Sessions a user may hold at once; the oldest leaves.
 pub const MAX_SESSIONS_PER_USER: usize = 10;
 /// How long a session lives when the client asks for nothing shorter, in seconds.

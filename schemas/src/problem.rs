@@ -125,6 +125,32 @@ problems! {
     ProtocolUnsupported = "protocol_unsupported", 422, final, "This protocol cannot serve this scheme";
     /// The wallet is not in a state that allows this.
     WalletState = "wallet_state", 409, final, "The wallet's state does not allow this";
+    /// A wallet cannot be used, or be made, before factors and a backup exist.
+    BackupMissing = "backup_missing", 409, final, "There is no backup of this wallet yet";
+    /// Sealed to a recovery key, an epoch or a version that is not the current one.
+    BackupStale = "backup_stale", 409, final, "The backup belongs to another recovery key, epoch or version";
+    /// Conditional request without If-Match.
+    PreconditionMissing = "precondition_missing", 428, final, "An If-Match header is needed";
+    /// If-Match names another version.
+    PreconditionFailed = "precondition_failed", 412, final, "It was changed meanwhile";
+    /// The list of factors is not signed as it must be, or breaks a rule.
+    FactorsRefused = "factors_refused", 422, final, "The list of factors was refused";
+    /// A passcode alone, without the user's explicit waiver.
+    SecondFactorMissing = "second_factor_missing", 422, final, "A passcode alone needs an explicit waiver";
+    /// The guess was wrong, or came too late, or the factor does not exist (merged on purpose).
+    GuessRefused = "guess_refused", 401, final, "The passcode is not right";
+    /// Too many guesses lately.
+    GuessTooEarly = "guess_too_early", 429, retry, "Too many guesses: wait";
+    /// All guesses are spent; the passcode is destroyed (or never was).
+    GuessesSpent = "guesses_spent", 403, final, "All guesses are spent: this passcode is destroyed";
+    /// Another enclave serves this user's passcodes at the moment.
+    FactorLeased = "factor_leased", 503, retry, "Another enclave serves this passcode at the moment";
+    /// The device was revoked.
+    DeviceRevoked = "device_revoked", 401, final, "This device was revoked";
+    /// The proof that the device knows the share does not hold.
+    PossessionInvalid = "possession_invalid", 422, final, "The proof of possession does not hold";
+    /// More wallets, devices or factors than a user may have.
+    TooMany = "too_many", 409, final, "There are too many of these";
     /// The wallet's share is on another device of the user's, and this one has not shown that it
     /// holds one.
     WalletOnOtherDevice = "wallet_on_other_device", 403, final, "The wallet belongs to another of your devices";

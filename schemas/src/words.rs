@@ -70,14 +70,31 @@ words!(
 words!(
     /// Where a wallet stands.
     WalletStatus {
-        /// The client has not yet said that its share is stored; cannot sign.
+        /// No backup of the user's share is stored yet; cannot sign.
         Pending = "pending",
-        /// Signs, but losing the device loses the wallet: there are no backups yet.
-        ActiveUnbacked = "active-unbacked",
+        /// Signs, and a backup is stored.
+        Active = "active",
         /// Stopped after a failed proof; cannot sign.
         Locked = "locked",
         /// Put away by the user; cannot sign.
         Archived = "archived",
+    }
+);
+words!(
+    /// What happened that a user's other devices should know.
+    EventKind {
+        /// A guess at a passcode was wrong, or was never finished.
+        PasscodeGuessed = "passcode-guessed",
+        /// A passcode was destroyed: too many guesses.
+        PasscodeDestroyed = "passcode-destroyed",
+        /// The factors were changed.
+        FactorsChanged = "factors-changed",
+        /// A device was registered.
+        DeviceRegistered = "device-registered",
+        /// A device was revoked.
+        DeviceRevoked = "device-revoked",
+        /// Wallets were restored on a device.
+        WalletsRestored = "wallets-restored",
     }
 );
 words!(
@@ -111,7 +128,19 @@ words!(
         Ed25519 = "ed25519",
     }
 );
-
+words!(
+    /// One way to unlock a user's recovery seed.
+    FactorKind {
+        /// A passcode, checked with the enclave and limited in guesses.
+        Passcode = "passcode",
+        /// A random code on paper.
+        RecoveryCode = "recovery-code",
+        /// A random key in a file that a passphrase encrypts.
+        ExportFile = "export-file",
+        /// A random key in the user's cloud storage, together with a passcode.
+        CloudFile = "cloud-file",
+    }
+);
 words!(
     /// What a session may do.
     Scope {

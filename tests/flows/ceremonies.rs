@@ -176,18 +176,18 @@ async fn an_aborted_ceremony_is_over() {
 }
 
 #[tokio::test]
-async fn only_an_active_wallet_signs() {
+async fn only_a_wallet_with_a_backup_signs_until_it_is_archived() {
     let deployment = Deployment::start().await;
     let alice = User::signed_in(&deployment, "alice").await;
     let wallet = alice.pending_wallet().await;
     let before = Before::of(&deployment);
     let early = alice.start_sign(&wallet, &note("too early"));
     let answer = early.start.send(&deployment).await;
-    assert_eq!(answer.problem(), ProblemCode::WalletState);
+    assert_eq!(answer.problem(), ProblemCode::BackupMissing);
     before.only_changed(REFUSED_BY_ENCLAVE);
 
     let path = |verb: &str| format!("/v1/wallets/{}/{verb}", wallet.id);
-    let _: WalletChanged = alice.ask(&path("activate"), &Plain::default()).await;
+    alice.activate(&wallet).await;
     alice.sign(&wallet, &note("in time")).await;
     let archived: WalletChanged = alice.ask(&path("archive"), &Plain::default()).await;
     assert_eq!(archived.status, WalletStatus::Archived);

@@ -3,7 +3,7 @@
 use sharekeep_local::identity_provider::Signing;
 use sharekeep_schemas::ProblemCode;
 use sharekeep_schemas::http::{Page, WalletView};
-use sharekeep_schemas::sealed::Plain;
+use sharekeep_schemas::sealed::{Plain, SessionOpened};
 use sharekeep_tests::message::note;
 use sharekeep_tests::{Answer, Deployment, SealedPost, Site, User};
 
@@ -29,7 +29,11 @@ async fn two_first_logins_at_once_make_one_set_of_keys() {
         tokio::join!(User::arrive(&deployment, "alice"), User::arrive(&deployment, "bob"));
     let mut alices = alice.opening(&alice.token().sign(Signing::Rs256).unwrap());
     let mut bobs = bob.opening(&bob.token().sign(Signing::Rs256).unwrap());
-    tokio::join!(insist(&alice, &mut alices), insist(&bob, &mut bobs));
+    let (to_alice, to_bob) = tokio::join!(insist(&alice, &mut alices), insist(&bob, &mut bobs));
+    for (user, opening, answer) in [(&alice, &alices, &to_alice), (&bob, &bobs, &to_bob)] {
+        user.id.get_or_init(|| opening.open::<SessionOpened>(answer).user);
+        user.ensure_recovery().await;
+    }
     let counts = deployment.counts();
     let count = |table: &str| {
         counts.iter().find(|(name, _)| name.ends_with(table)).map_or(0, |(_, count)| *count)

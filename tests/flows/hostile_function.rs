@@ -4,7 +4,7 @@ use crate::changes::Before;
 use sharekeep_local::identity_provider::Signing;
 use sharekeep_schemas::ProblemCode;
 use sharekeep_schemas::http::OpenSessionRequest;
-use sharekeep_schemas::sealed::{CeremonyAnswer, Plain, WalletChanged};
+use sharekeep_schemas::sealed::{CeremonyAnswer, Plain, SessionRenewed, WalletChanged};
 use sharekeep_tests::ceremony::new_wallet_id;
 use sharekeep_tests::hostile::HostileFunction;
 use sharekeep_tests::message::note;
@@ -82,8 +82,10 @@ async fn an_exact_retry_after_a_commit_that_never_came_is_the_same_answer() {
     opening.request.sign(&alice.session_key);
     function.serve_and_commit(&opening.request).await.unwrap();
     // The session works now.
-    let start = alice.start_keygen(new_wallet_id()).start;
-    function.serve_and_commit(&start.request).await.unwrap();
+    let path = format!("/v1/sessions/{}/renew", alice.session_id());
+    let renewal = alice.post(&path, &Plain::default());
+    let answer = function.serve_and_commit(&renewal.request).await.unwrap();
+    let _: SessionRenewed = renewal.open(&answer);
 }
 
 #[tokio::test]
@@ -154,7 +156,7 @@ async fn a_function_cannot_choose_the_operation() {
     let alice = User::signed_in(&deployment, "alice").await;
     let wallet = alice.create_wallet().await;
     let mut function = HostileFunction::take_over(&deployment);
-    let honest = alice.post(&format!("/v1/wallets/{}/activate", wallet.id), &Plain::default());
+    let honest = alice.activation(&wallet);
     let routed = |path: String| Request { path, ..honest.request.clone() };
     for path in [
         format!("/v1/wallets/{}/archive", wallet.id),

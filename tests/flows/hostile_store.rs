@@ -1,37 +1,17 @@
 //! Whoever has the database in hand edits, inserts and moves records.
 
 use crate::changes::{Before, REFUSED_AFTER_SIGNATURE, REFUSED_BY_ENCLAVE};
+use crate::items::{only_item, put};
 use serde_json::{Value, json};
 use sharekeep_schemas::http::{Page, WalletView};
 use sharekeep_schemas::sealed::Plain;
 use sharekeep_schemas::{ProblemCode, WalletStatus};
 use sharekeep_tests::message::note;
 use sharekeep_tests::user::PAST_SHORT_SESSION_S;
-use sharekeep_tests::{Deployment, Site, User};
+use sharekeep_tests::{Deployment, User};
 
 /// How far the clock goes until functions read again what they keep for some seconds.
 const PAST_KEPT_S: i64 = 12;
-
-/// The only item of a table, and the table's full name.
-fn only_item(
-    deployment: &Deployment,
-    table: &str,
-    wanted: impl Fn(&Value) -> bool,
-) -> (String, Value) {
-    let dump = deployment.dump();
-    let (name, items) = dump.iter().find(|(name, _)| name.ends_with(table)).unwrap();
-    let mut items = items
-        .iter()
-        .map(|item| serde_json::from_str::<Value>(item).unwrap())
-        .filter(|item| wanted(item));
-    let item = items.next().unwrap();
-    assert!(items.next().is_none());
-    (name.clone(), item)
-}
-
-fn put(deployment: &Deployment, table: &str, item: &Value) {
-    deployment.stack.world().database.put(table, item).unwrap();
-}
 
 /// Replaces a text wherever it stands in an item.
 fn replace(item: &Value, from: &str, to: &str) -> Value {
@@ -58,17 +38,17 @@ async fn an_edited_status_column_misleads_a_listing_and_nothing_else() {
     let alice = User::signed_in(&deployment, "alice").await;
     let wallet = alice.pending_wallet().await;
     let (table, item) = only_item(&deployment, "wallets", |_| true);
-    let mut edited = replace(&item, "\"pending\"", "\"active-unbacked\"");
+    let mut edited = replace(&item, "\"pending\"", "\"active\"");
     // And columns that nobody asked for.
     edited["status"] = json!({ "S": "active" });
     edited["owner"] = json!({ "S": "eve" });
     put(&deployment, &table, &edited);
     let listed = alice.get("/v1/wallets").await.json::<Page<WalletView>>().items;
-    assert_eq!(listed[0].status, WalletStatus::ActiveUnbacked);
+    assert_eq!(listed[0].status, WalletStatus::Active);
     let before = Before::of(&deployment);
     let early = alice.start_sign(&wallet, &note("too early"));
     let answer = early.start.send(&deployment).await;
-    assert_eq!(answer.problem(), ProblemCode::WalletState);
+    assert_eq!(answer.problem(), ProblemCode::BackupMissing);
     before.only_changed(REFUSED_BY_ENCLAVE);
 }
 

@@ -18,8 +18,8 @@ async fn wallets_of(user: &User<'_>) -> Page<WalletView> {
 async fn wallet_does_not_exist_for(owner: &User<'_>, stranger: &User<'_>) {
     let wallet = owner.create_wallet().await;
     let before = Before::of(stranger.deployment);
-    for verb in ["activate", "archive"] {
-        let post = stranger.post(&format!("/v1/wallets/{}/{verb}", wallet.id), &Plain::default());
+    let archive = format!("/v1/wallets/{}/archive", wallet.id);
+    for post in [stranger.activation(&wallet), stranger.post(&archive, &Plain::default())] {
         assert_eq!(post.send(stranger.deployment).await.problem(), ProblemCode::NotFound);
     }
     // Even with the device share in hand: the server does not take part.

@@ -3,15 +3,21 @@
 //! Each refusal is asserted with its stable problem code, and with what it left in the store.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+mod backups;
 mod ceremonies;
 mod changes;
 mod concurrency;
+mod devices;
 mod encapsulation;
 mod hostile_function;
 mod hostile_store;
 mod isolation;
+mod items;
 mod main_job;
+mod passcodes;
+mod recovery;
 mod restart;
+mod restore;
 mod secrecy;
 mod sign_in;
 mod signatures;

@@ -1,94 +1,20 @@
 //! The main job with the client's own SDK: sign in, make a wallet of each scheme, sign, restart the
 //! whole stack, sign again.
 
-use sharekeep::{
-    AttestationRoot, Client, Home, NewWallet, OpenHome, Passphrase, PendingSession, Session,
-    SessionWish, Settings, SignedIn, Silent,
-};
-use sharekeep_local::identity_provider::Signing;
-use sharekeep_local::world::TENANT;
-use sharekeep_messages::SignRequest;
-use sharekeep_schemas::{Protocol, Scheme, SecretText, WalletId, WalletStatus};
+use sharekeep::{Home, NewFactor, NewWallet};
+use sharekeep_schemas::{Protocol, Scheme};
 use sharekeep_tests::message::note;
+use sharekeep_tests::phone::{new_home, passphrase};
 use sharekeep_tests::primes::published_primes;
-use sharekeep_tests::{Deployment, Site};
-use std::path::Path;
-
-fn passphrase() -> Passphrase {
-    Passphrase::new("correct horse battery staple".to_owned()).unwrap()
-}
-
-/// The settings that `init` makes of what `up` prints.
-fn settings(deployment: &Deployment) -> Settings {
-    let root = std::fs::read(deployment.path("root.der")).unwrap();
-    let pcrs = std::fs::read(deployment.path("pcrs.json")).unwrap();
-    Settings::new(
-        deployment.stack.base_url().parse().unwrap(),
-        TENANT.parse().unwrap(),
-        AttestationRoot::from_file_content(&root).unwrap(),
-        Settings::read_allowlist(&pcrs).unwrap(),
-        None,
-    )
-    .unwrap()
-}
-
-struct Device {
-    home: OpenHome,
-    client: Client,
-    session: Session,
-}
-
-impl Device {
-    async fn sign_in(deployment: &Deployment, home: OpenHome) -> Self {
-        let client = Client::new(settings(deployment), home.pins().unwrap()).unwrap();
-        let pending = PendingSession::generate();
-        let token = deployment
-            .world()
-            .identity_provider
-            .development()
-            .token("alice", TENANT)
-            .nonce(&pending.nonce())
-            .sign(Signing::Rs256)
-            .unwrap();
-        let wish = SessionWish::default();
-        let session = client
-            .open_session(home.device(), pending, SecretText::new(token), &wish)
-            .await
-            .unwrap();
-        Self { home, client, session }
-    }
-
-    fn user(&self) -> SignedIn<'_> {
-        SignedIn::new(&self.client, &self.home, &self.session, &Silent)
-    }
-
-    async fn create(&self, scheme: Scheme, protocol: Protocol) -> WalletId {
-        let new = NewWallet { scheme, protocol, name: None };
-        let wallet = self.user().create_wallet(&new).await.unwrap();
-        assert_eq!(wallet.status, WalletStatus::ActiveUnbacked);
-        wallet.id
-    }
-
-    /// Signs and lets the message's own crate verify.
-    async fn sign(&self, wallet: WalletId, what: &SignRequest) {
-        let wallet = self.home.wallet(wallet).unwrap().unwrap();
-        let signed = self.user().sign(&wallet, what).await.unwrap();
-        let scheme = wallet.scheme();
-        let decoded = what.decode(scheme, &wallet.public_key()).unwrap();
-        decoded.to_sign.verify(&wallet.public_key(), &signed.signature).unwrap();
-    }
-}
-
-fn new_home(deployment: &Deployment, directory: &Path) -> OpenHome {
-    Home::create(directory, settings(deployment), &passphrase()).unwrap()
-}
+use sharekeep_tests::{Deployment, Phone, Site};
 
 /// Makes a wallet, signs, restarts everything, signs again; then with the old session gone.
 async fn main_job(scheme: Scheme, protocol: Protocol) {
     let deployment = Deployment::start().await;
     let homes = tempfile::tempdir().unwrap();
     let directory = homes.path().join("home");
-    let device = Device::sign_in(&deployment, new_home(&deployment, &directory)).await;
+    let device = Phone::sign_in(&deployment, new_home(&deployment, &directory), "alice").await;
+    device.set_up(vec![NewFactor::recovery_code()]).await;
     if protocol == Protocol::Cggmp24 {
         deployment.stack.enclave().unwrap().primes().add_set(published_primes(1));
         device.user().prepare_pair(Some(published_primes(0))).await.unwrap();
@@ -100,7 +26,7 @@ async fn main_job(scheme: Scheme, protocol: Protocol) {
 
     let deployment = deployment.restart().await;
     let home = Home::open(&directory).unwrap().unlock(&passphrase()).unwrap();
-    let device = Device::sign_in(&deployment, home).await;
+    let device = Phone::sign_in(&deployment, home, "alice").await;
     device.sign(wallet, &note("after the restart")).await;
     // The deployment's statement key outlived the enclave.
     assert!(pins.is_some());
@@ -132,8 +58,8 @@ async fn a_cggmp24_wallet_signs_before_and_after_a_restart() {
 async fn a_scheme_and_protocol_that_do_not_fit_are_refused() {
     let deployment = Deployment::start().await;
     let homes = tempfile::tempdir().unwrap();
-    let device =
-        Device::sign_in(&deployment, new_home(&deployment, &homes.path().join("home"))).await;
+    let device = Phone::fresh(&deployment, &homes.path().join("home"), "alice").await;
+    device.set_up(vec![NewFactor::recovery_code()]).await;
     let records = deployment.records();
     let new = NewWallet { scheme: Scheme::EddsaEd25519, protocol: Protocol::Cggmp24, name: None };
     assert!(device.user().create_wallet(&new).await.is_err());

@@ -22,7 +22,7 @@ async fn a_wallet_signs_after_the_whole_stack_was_stopped_and_started() {
     let listed = alice.get("/v1/wallets").await.json::<Page<WalletView>>().items;
     assert_eq!(listed.len(), 1);
     assert_eq!(listed[0].wallet_id, wallet.id);
-    assert_eq!(listed[0].status, WalletStatus::ActiveUnbacked);
+    assert_eq!(listed[0].status, WalletStatus::Active);
     alice.sign(&wallet, &note("after the restart")).await;
 }
 

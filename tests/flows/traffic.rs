@@ -16,8 +16,8 @@ async fn no_token_passes_through_the_functions() {
     let deployment = Deployment::start_with(options).await;
     let alice = User::arrive(&deployment, "alice").await;
     let token = alice.token().sign(Signing::Rs256).unwrap();
-    let opening = alice.opening(&token);
-    assert_eq!(opening.send(&deployment).await.status, 200);
+    alice.sign_in_with(&token).await;
+    alice.ensure_recovery().await;
     let wallet = alice.create_wallet().await;
     alice.sign(&wallet, &note("tapped")).await;
 

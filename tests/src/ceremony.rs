@@ -9,12 +9,9 @@ use sharekeep_mpc::{
     Signed, SigningInput, WireMessage, keygen, sign,
 };
 use sharekeep_schemas::sealed::{
-    CeremonyAnswer, CeremonyResult, CreateWallet, Plain, StartCeremony, StartKind, StepCeremony,
-    VERSION, WalletChanged,
+    CeremonyAnswer, CeremonyResult, CreateWallet, StartCeremony, StartKind, StepCeremony, VERSION,
 };
-use sharekeep_schemas::{
-    CeremonyId, CeremonyState, Protocol, Scheme, WalletId, WalletStatus, codec,
-};
+use sharekeep_schemas::{CeremonyId, CeremonyState, Protocol, Scheme, WalletId, codec};
 
 const PARTIES: [PartyIndex; 2] = [PartyIndex(0), PartyIndex(1)];
 /// The epoch of a wallet that was never refreshed.
@@ -38,12 +35,10 @@ pub struct Running<O> {
 }
 
 impl User<'_> {
-    /// Makes a wallet and activates it.
+    /// Makes a wallet, backs it up and so activates it.
     pub async fn create_wallet(&self) -> Wallet {
         let wallet = self.pending_wallet().await;
-        let changed: WalletChanged =
-            self.ask(&format!("/v1/wallets/{}/activate", wallet.id), &Plain::default()).await;
-        assert_eq!(changed.status, WalletStatus::ActiveUnbacked);
+        self.activate(&wallet).await;
         wallet
     }
 
@@ -182,9 +177,7 @@ impl User<'_> {
 }
 
 pub fn new_wallet_id() -> WalletId {
-    let mut bytes = [0; 16];
-    OsRng.fill_bytes(&mut bytes);
-    WalletId::new(bytes)
+    WalletId::new(crate::user::random())
 }
 
 pub fn encode(messages: Vec<WireMessage>) -> Vec<ByteBuf> {

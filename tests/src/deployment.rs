@@ -4,7 +4,7 @@ use sharekeep_local::DataDir;
 use sharekeep_local::process::Supervisor;
 use sharekeep_local::secrecy::Canary;
 use sharekeep_local::stack::{Stack, StackOptions};
-use sharekeep_local::world::{Dump, World};
+use sharekeep_local::world::{Dump, Purpose, World};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -100,7 +100,9 @@ impl Processes {
             .and_then(|listener| listener.local_addr())
             .unwrap()
             .port();
-        let supervisor = Supervisor::start(program, data, port, Some(canary)).await.unwrap();
+        let supervisor = Supervisor::start(program, data, port, Purpose::Development, Some(canary))
+            .await
+            .unwrap();
         Self { supervisor, port, dir }
     }
 

@@ -10,7 +10,7 @@ use sharekeep_schemas::enclave::{
     Write,
 };
 use sharekeep_schemas::http::headers;
-use sharekeep_schemas::{DataKeyNumber, ProblemCode, SessionKeyId};
+use sharekeep_schemas::{DataKeyNumber, ProblemCode, SessionKeyId, UserId};
 use std::collections::BTreeMap;
 
 /// Rounds of needs before an enclave would be going in circles.
@@ -131,7 +131,37 @@ impl HostileFunction {
                     found(RecordKey::Session(id), item)
                 })
                 .collect(),
+            RecordQuery::WalletsOf(user) => self.of(*user, "wallets", "", |user, id| {
+                RecordKey::Wallet { user, wallet: id.parse().unwrap() }
+            }),
+            RecordQuery::BackupsOf(user) => self.of(*user, "backups", "", |user, id| {
+                RecordKey::Backup { user, wallet: id.parse().unwrap() }
+            }),
+            RecordQuery::FactorsOf(user) => self.of(*user, "factors", "factor#", |user, id| {
+                RecordKey::Factor { user, factor: id.parse().unwrap() }
+            }),
+            RecordQuery::DevicesOf(user) => self.of(*user, "devices", "device#", |user, id| {
+                RecordKey::Device { user, device: id.parse().unwrap() }
+            }),
         }
+    }
+
+    /// A user's records of a table whose sort keys are a prefix and an id.
+    fn of(
+        &self,
+        user: UserId,
+        table: &str,
+        prefix: &str,
+        key: impl Fn(UserId, &str) -> RecordKey,
+    ) -> Vec<StoredRecord> {
+        self.items
+            .iter()
+            .filter(|((held, pk, _), _)| held == table && *pk == user.to_string())
+            .filter_map(|((_, _, sk), item)| {
+                let key = key(user, sk.strip_prefix(prefix)?);
+                Some(StoredRecord { key, bytes: ByteBuf::from(item.bytes.clone()) })
+            })
+            .collect()
     }
 
     fn commit(&mut self, writes: &[Write]) {

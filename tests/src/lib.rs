@@ -19,10 +19,14 @@ pub mod ceremony;
 pub mod deployment;
 pub mod hostile;
 pub mod message;
+pub mod passcode;
+pub mod phone;
 pub mod primes;
+pub mod recovery;
 pub mod request;
 pub mod user;
 
 pub use deployment::{Deployment, Processes, Site};
+pub use phone::Phone;
 pub use request::{Answer, Request};
 pub use user::{SealedPost, User};

@@ -19,8 +19,9 @@ use sharekeep_schemas::limits::SESSION_LIFETIME_S;
 use sharekeep_schemas::sealed::{self, OpenSession, SessionOpened};
 use sharekeep_schemas::{
     DeviceId, EnclaveKeyId, IdempotencyKey, ProblemCode, Scope, SecretText, SessionKeyAlgorithm,
-    SessionKeyId, SessionPublicKey, TenantId, codec,
+    SessionKeyId, SessionPublicKey, TenantId, UserId, codec,
 };
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// Largest answer payload a test decodes.
@@ -35,6 +36,7 @@ pub struct User<'d> {
     pub device_key: SigningKey,
     pub enclave: EnclaveIdentity,
     pub scopes: Vec<Scope>,
+    pub id: OnceLock<UserId>,
 }
 
 /// A step of the clock past the end of a short session, in seconds: less than the skew at which the
@@ -50,22 +52,28 @@ pub struct SealedPost {
 impl<'d> User<'d> {
     /// Verifies the enclave as a client does and makes the keys of a new device.
     pub async fn arrive(deployment: &'d dyn Site, name: &str) -> Self {
-        let mut device = [0; 16];
-        OsRng.fill_bytes(&mut device);
         Self {
             deployment,
             name: name.to_owned(),
             tenant: TENANT.parse().unwrap(),
             session_key: new_session_key(),
-            device: DeviceId::new(device),
+            device: DeviceId::new(random()),
             device_key: SigningKey::generate(&mut OsRng),
             enclave: attest(deployment).await,
             scopes: Scope::ALL.to_vec(),
+            id: OnceLock::new(),
         }
     }
 
-    /// Arrives and signs in.
+    /// Arrives, signs in, and has a factor: wallets can be made.
     pub async fn signed_in(deployment: &'d dyn Site, name: &str) -> Self {
+        let user = Self::newcomer(deployment, name).await;
+        user.ensure_recovery().await;
+        user
+    }
+
+    /// Arrives and signs in; recovery is not set up.
+    pub async fn newcomer(deployment: &'d dyn Site, name: &str) -> Self {
         let user = Self::arrive(deployment, name).await;
         user.sign_in().await;
         user
@@ -94,7 +102,9 @@ impl<'d> User<'d> {
         let user = Self::arrive(deployment, name).await;
         let token = user.token().sign(Signing::Rs256).unwrap();
         let post = user.opening_with(&token, |payload| payload.lifetime_s = Some(45));
-        let _: SessionOpened = post.open(&post.send(deployment).await);
+        let opened: SessionOpened = post.open(&post.send(deployment).await);
+        user.id.get_or_init(|| opened.user);
+        user.ensure_recovery().await;
         user
     }
 
@@ -112,11 +122,26 @@ impl<'d> User<'d> {
             .nonce(&self.session_id().to_string())
     }
 
+    /// Who the enclave says that the user is; known once a session was opened.
+    pub fn id(&self) -> UserId {
+        *self.id_ref()
+    }
+
+    pub(crate) fn id_ref(&self) -> &UserId {
+        self.id.get().unwrap()
+    }
+
     /// Opens a session with a good token.
     pub async fn sign_in(&self) -> SessionOpened {
-        let token = self.token().sign(Signing::Rs256).unwrap();
-        let post = self.opening(&token);
-        post.open(&post.send(self.deployment).await)
+        self.sign_in_with(&self.token().sign(Signing::Rs256).unwrap()).await
+    }
+
+    /// Opens a session with this token.
+    pub async fn sign_in_with(&self, token: &str) -> SessionOpened {
+        let post = self.opening(token);
+        let opened: SessionOpened = post.open(&post.send(self.deployment).await);
+        self.id.get_or_init(|| opened.user);
+        opened
     }
 
     /// Tries to open a session with a token; the code of the refusal.
@@ -230,11 +255,16 @@ impl SealedPost {
     }
 }
 
-/// A fresh Idempotency-Key.
-pub fn new_key() -> IdempotencyKey {
+/// 16 random bytes, for ids.
+pub fn random() -> [u8; 16] {
     let mut bytes = [0; 16];
     OsRng.fill_bytes(&mut bytes);
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    bytes
+}
+
+/// A fresh Idempotency-Key.
+pub fn new_key() -> IdempotencyKey {
+    let hex: String = random().iter().map(|byte| format!("{byte:02x}")).collect();
     hex.parse().unwrap()
 }
 

@@ -5,7 +5,7 @@ use sharekeep_mpc::{ExecutionBinding, ExecutionId, Fault, PartyIndex, Purpose, R
 use sharekeep_schemas::{CeremonyId, DeviceId, Protocol, Scheme, WalletId};
 
 /// The device's seat in a 2-of-2 wallet.
-const DEVICE: PartyIndex = PartyIndex(0);
+pub(crate) const DEVICE: PartyIndex = PartyIndex(0);
 /// The enclave's.
 const SERVER: PartyIndex = PartyIndex(1);
 const PARTIES: [PartyIndex; 2] = [DEVICE, SERVER];

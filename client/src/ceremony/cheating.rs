@@ -1,6 +1,7 @@
 use super::SignedIn;
 use crate::{Error, Result};
 use sharekeep_schemas::{PreparationScope, WalletStatus};
+use sharekeep_steps::DurableStep;
 
 impl SignedIn<'_> {
     /// Stops working with a preparation once the other side was caught cheating with it: a failed
@@ -16,12 +17,12 @@ impl SignedIn<'_> {
             // The wallets first: they must not sign even if the rest fails.
             for mut wallet in self.home.wallets()? {
                 let affected = wallet.preparation_scope() == Some(scope);
-                if affected && wallet.status == WalletStatus::ActiveUnbacked {
+                if affected && wallet.status == WalletStatus::Active {
                     wallet.status = WalletStatus::Locked;
-                    self.home.store_wallet(&wallet)?;
+                    self.home.store_wallet(&wallet, DurableStep::WalletLocked)?;
                 }
             }
-            self.home.forget_preparation(scope)?;
+            self.home.forget_preparation(scope, DurableStep::PreparationDistrusted)?;
         }
         result
     }

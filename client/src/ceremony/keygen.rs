@@ -1,13 +1,14 @@
 use super::binding::{self, FIRST_EPOCH, Freshness, Run, THRESHOLD};
 use super::{SignedIn, Start, fresh_nonce};
 use crate::clock::now_unix_s;
-use crate::home::HeldWallet;
+use crate::home::{HeldWallet, Holding};
 use crate::{Error, Result};
 use rand_core::{OsRng, RngCore};
 use sharekeep_channel::encapsulation::EnclavePublicKey;
 use sharekeep_mpc::keygen;
 use sharekeep_schemas::sealed::{CeremonyResult, CreateWallet, VERSION};
 use sharekeep_schemas::{Protocol, Scheme, WalletId, WalletStatus};
+use sharekeep_steps::DurableStep;
 
 /// A wallet to be made.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -21,12 +22,12 @@ pub struct NewWallet {
 }
 
 impl SignedIn<'_> {
-    /// Makes a wallet and activates it. The share is stored before the enclave is told that it is:
-    /// after a crash in between the wallet is pending, here and there, and can be activated or
-    /// forgotten.
+    /// Makes a wallet and activates it with its first backup. The share is stored before the enclave
+    /// is told that it is: after a crash in between the wallet is pending, here and there, and can
+    /// be activated or forgotten.
     ///
     /// # Errors
-    /// [`Error::Usage`] for a name that is taken, [`Error::Fault`] and [`Error::Disagreement`] if
+    /// [`Error::NoRecovery`] before recovery was set up, [`Error::Usage`] for a name that is taken, [`Error::Fault`] and [`Error::Disagreement`] if
     /// the enclave does not keep to the protocol.
     pub async fn create_wallet(&self, new: &NewWallet) -> Result<HeldWallet> {
         if !new.protocol.supports(new.scheme) {
@@ -36,9 +37,11 @@ impl SignedIn<'_> {
         if let Some(name) = &new.name {
             self.home.check_new_name(name)?;
         }
+        // Without it there is nothing to seal a backup to, and without a backup no wallet.
+        self.recovery_pin()?;
         let run = |enclave: EnclavePublicKey| async move { self.generate(new, &enclave).await };
         let mut wallet = self.client.with_enclave(run).await?;
-        self.home.store_wallet(&wallet)?;
+        self.home.store_wallet(&wallet, DurableStep::WalletMade)?;
         self.activate_wallet(&mut wallet).await?;
         Ok(wallet)
     }
@@ -81,7 +84,10 @@ impl SignedIn<'_> {
             epoch: receipt.epoch,
             status: receipt.status,
             created_at_unix_s: now_unix_s(),
-            receipt: receipt.signed,
+            receipt: Some(receipt.signed),
+            holding: Holding::Registered,
+            backup: None,
+            offered: None,
             share,
         })
     }

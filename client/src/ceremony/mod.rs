@@ -76,6 +76,10 @@ impl<'a> SignedIn<'a> {
         self.session
     }
 
+    pub(crate) fn progress(&self) -> &dyn Progress {
+        self.progress
+    }
+
     async fn drive<O: Send + 'static, P: Serialize>(
         &self,
         enclave: &EnclavePublicKey,

@@ -11,6 +11,7 @@ use sharekeep_mpc::safe_prime::PaillierPrimes;
 use sharekeep_mpc::{Ceremony, ExecutionId, Fault, Preparation, Preparing, prepare};
 use sharekeep_schemas::sealed::{CeremonyResult, StartCeremony, StartKind, VERSION};
 use sharekeep_schemas::{PreparationScope, Protocol};
+use sharekeep_steps::DurableStep;
 use std::time::Duration;
 
 /// The enclave searches its primes in idle time; this is how long a device waits for them.
@@ -60,7 +61,9 @@ impl SignedIn<'_> {
         let ceremony = begin(execution, Preparing::Cggmp24 { primes })?;
         let kind = StartKind::Prepare { protocol, wallet: None };
         let scope = PreparationScope::Pair(protocol);
-        self.run_preparation(&enclave, ceremony, scope, kind, client_nonce).await
+        let held = self.run_preparation(&enclave, ceremony, scope, kind, client_nonce).await?;
+        self.refresh_backups_soon().await;
+        Ok(held)
     }
 
     /// Makes what a dkls23 wallet needs once before it can sign.
@@ -139,7 +142,7 @@ impl SignedIn<'_> {
         }
         let half = finished.output;
         let held = HeldPreparation { id, scope, created_at_unix_s: now_unix_s(), half };
-        self.home.store_preparation(&held)?;
+        self.home.store_preparation(&held, DurableStep::PreparationMade)?;
         Ok(held)
     }
 }

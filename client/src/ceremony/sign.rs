@@ -1,6 +1,6 @@
 use super::binding::{self, Freshness, Run};
 use super::{SignedIn, Start, fresh_nonce};
-use crate::home::{HeldPreparation, HeldWallet};
+use crate::home::{HeldPreparation, HeldWallet, Holding};
 use crate::{Error, Result};
 use rand_core::OsRng;
 use serde_bytes::ByteBuf;
@@ -33,8 +33,12 @@ impl HeldWallet {
     }
 
     fn check_signs(&self) -> Result<()> {
+        if self.holding != Holding::Registered {
+            let hint = "its share came from a backup: run `sharekeep restore`";
+            return Err(Error::WalletStatus { status: self.status, hint });
+        }
         let hint = match self.status {
-            WalletStatus::ActiveUnbacked => return Ok(()),
+            WalletStatus::Active => return Ok(()),
             WalletStatus::Pending => "activate it first",
             WalletStatus::Locked => "it was stopped after a failed proof",
             WalletStatus::Archived => "it was put away",

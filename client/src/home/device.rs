@@ -1,11 +1,11 @@
-use super::{DEVICE, place, secret, vault::Vault};
+use super::{DEVICE, place, vault::Vault};
 use crate::{Error, Result};
 use ed25519_dalek::{Signer, SigningKey};
 use rand_core::{OsRng, RngCore};
-use secret::SecretBytes;
 use serde::{Deserialize, Serialize};
 use sharekeep_channel::encapsulation::PopValue;
-use sharekeep_schemas::{DeviceId, codec, sealed::DEVICE_PROOF_LABEL};
+use sharekeep_schemas::{DeviceId, SecretBytes, codec, sealed::DEVICE_PROOF_LABEL};
+use sharekeep_steps::DurableStep;
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -52,7 +52,7 @@ impl Device {
     }
 
     pub(super) fn store(&self, vault: &Vault, directory: &Path) -> Result<()> {
-        vault.write(&place(directory, DEVICE), &self.to_plaintext())
+        vault.write(&place(directory, DEVICE), &self.to_plaintext(), DurableStep::HomeDevice)
     }
 
     pub(crate) fn to_plaintext(&self) -> Zeroizing<Vec<u8>> {

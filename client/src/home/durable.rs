@@ -2,6 +2,7 @@
 
 use crate::{Error, Result};
 use rand_core::{OsRng, RngCore};
+use sharekeep_steps::{DurableStep, Moment, reached};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -15,25 +16,44 @@ pub(super) const DIRECTORY_MODE: u32 = 0o700;
 pub(super) const UNFINISHED: &str = ".unfinished";
 
 /// Replaces `path` by `bytes`. After a crash at any moment the file holds either the old bytes or
-/// the new ones.
-pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+/// the new ones. Which step of the client this is, is said by who calls.
+pub(super) fn write(path: &Path, bytes: &[u8], step: DurableStep) -> Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let beside = directory.join(format!(".{name}.{:016x}{UNFINISHED}", OsRng.next_u64()));
     let result = fill(&beside, bytes)
-        .and_then(|()| fs::rename(&beside, path).map_err(Error::file(path)))
+        .and_then(|()| {
+            reached(step, Moment::Before);
+            fs::rename(&beside, path).map_err(Error::file(path))
+        })
         .and_then(|()| sync_directory(directory));
     if result.is_err() {
         // Nothing more can be done when this fails too; the next start sweeps it up.
         let _ = fs::remove_file(&beside);
+    } else {
+        reached(step, Moment::After);
     }
     result
 }
 
+/// Moves a file. After a crash it is in one of the two places.
+pub(super) fn rename(from: &Path, to: &Path, step: DurableStep) -> Result<()> {
+    reached(step, Moment::Before);
+    fs::rename(from, to).map_err(Error::file(from))?;
+    sync_directory(from.parent().unwrap_or(Path::new(".")))?;
+    reached(step, Moment::After);
+    Ok(())
+}
+
 /// Removes a file for good. It is no error if it is gone already.
-pub(super) fn remove(path: &Path) -> Result<()> {
+pub(super) fn remove(path: &Path, step: DurableStep) -> Result<()> {
+    reached(step, Moment::Before);
     match fs::remove_file(path) {
-        Ok(()) => sync_directory(path.parent().unwrap_or(Path::new("."))),
+        Ok(()) => {
+            sync_directory(path.parent().unwrap_or(Path::new(".")))?;
+            reached(step, Moment::After);
+            Ok(())
+        }
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(e) => Err(Error::file(path)(e)),
     }
@@ -67,7 +87,8 @@ pub(super) fn sweep(directory: &Path) -> Result<()> {
     for entry in fs::read_dir(directory).map_err(Error::file(directory))? {
         let entry = entry.map_err(Error::file(directory))?;
         if entry.file_name().to_string_lossy().ends_with(UNFINISHED) {
-            remove(&entry.path())?;
+            // No step: what is interrupted here never was a file of the home.
+            fs::remove_file(entry.path()).map_err(Error::file(&entry.path()))?;
         }
     }
     Ok(())
@@ -91,13 +112,15 @@ fn sync_directory(path: &Path) -> Result<()> {
 mod tests {
     use super::*;
 
+    const STEP: DurableStep = DurableStep::HomeKey;
+
     #[test]
     fn a_failed_write_leaves_the_old_file_and_no_leftovers() {
         let directory = tempfile::tempdir().unwrap();
         // A directory cannot be replaced by a file: the rename fails after the bytes are written.
         let target = directory.path().join("taken");
         fs::create_dir_all(target.join("inside")).unwrap();
-        assert!(write(&target, b"new").is_err());
+        assert!(write(&target, b"new", STEP).is_err());
         let names: Vec<_> = fs::read_dir(directory.path()).unwrap().collect();
         assert_eq!(names.len(), 1);
         assert!(target.join("inside").is_dir());
@@ -107,7 +130,7 @@ mod tests {
     fn an_interrupted_write_is_swept_up_and_the_old_file_still_counts() {
         let directory = tempfile::tempdir().unwrap();
         let target = directory.path().join("file");
-        write(&target, b"old").unwrap();
+        write(&target, b"old", STEP).unwrap();
         // What a crash between writing and renaming leaves.
         fill(&directory.path().join(format!(".file.01{UNFINISHED}")), b"half").unwrap();
         sweep(directory.path()).unwrap();
@@ -121,7 +144,7 @@ mod tests {
         let target = directory.path().join("file");
         fs::write(&target, b"open to all").unwrap();
         fs::set_permissions(&target, Permissions::from_mode(0o644)).unwrap();
-        write(&target, b"secret").unwrap();
+        write(&target, b"secret", STEP).unwrap();
         assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, FILE_MODE);
     }
 
@@ -129,7 +152,7 @@ mod tests {
     fn a_file_over_its_limit_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         let target = directory.path().join("file");
-        write(&target, &[0; 9]).unwrap();
+        write(&target, &[0; 9], STEP).unwrap();
         assert!(matches!(read(&target, 8), Err(Error::Damaged(_))));
         assert_eq!(read(&target, 9).unwrap().unwrap().len(), 9);
     }

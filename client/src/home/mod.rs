@@ -10,7 +10,8 @@
 //!   key.age          this device's file key, under the passphrase (scrypt)
 //!   device.age       device id and identity key
 //!   session.age      session key
-//!   wallets/<id>.age        one wallet share each, with its last receipt
+//!   recovery.age     the user's recovery key as this device pinned it, and a change under way
+//!   wallets/<id>.age        one wallet share each, with its last receipt and its backup's mark
 //!   preparations/<scope>.age
 //! ```
 
@@ -18,7 +19,7 @@ mod device;
 mod durable;
 mod pins;
 mod preparation;
-mod secret;
+mod recovery;
 mod session;
 mod vault;
 mod wallet;
@@ -26,11 +27,17 @@ mod wallet;
 pub use device::Device;
 pub use pins::{AttestedImage, Pins};
 pub use preparation::HeldPreparation;
+pub(crate) use recovery::PendingChange;
+#[cfg(fuzzing)]
+pub(crate) use recovery::rewritten as rewritten_recovery;
+pub use recovery::{BackupMark, HeldRecovery};
 pub use session::Session;
 pub use vault::Passphrase;
-pub use wallet::HeldWallet;
+pub(crate) use vault::{SCRYPT_LOG_N, SCRYPT_LOG_N_LIMIT, decrypt};
+pub use wallet::{HeldWallet, Holding};
 
 use crate::{Error, Result, Settings};
+use sharekeep_steps::DurableStep;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -137,7 +144,7 @@ impl Home {
     /// [`Error::InUse`] or [`Error::File`].
     pub fn store_pins(&self, pins: &Pins) -> Result<()> {
         let _lock = lock(&self.directory)?;
-        pins.store(&self.directory)
+        pins.store(&self.directory, DurableStep::HomePins)
     }
 
     /// Replaces the settings; keys and wallets stay. A new address, tenant or root means another
@@ -149,7 +156,7 @@ impl Home {
         let _lock = lock(&self.directory)?;
         let old = &self.settings;
         if (&old.url, &old.tenant, &old.root) != (&settings.url, &settings.tenant, &settings.root) {
-            durable::remove(&place(&self.directory, ENCLAVE))?;
+            durable::remove(&place(&self.directory, ENCLAVE), DurableStep::HomePinsForgotten)?;
         } else if old.allowed_pcrs != settings.allowed_pcrs {
             Pins::forget_image(&self.directory)?;
         }
@@ -225,7 +232,7 @@ impl OpenHome {
     /// # Errors
     /// [`Error::File`].
     pub fn store_pins(&self, pins: &Pins) -> Result<()> {
-        pins.store(&self.directory)
+        pins.store(&self.directory, DurableStep::HomePins)
     }
 
     /// The session, if one was opened.
@@ -249,7 +256,7 @@ impl OpenHome {
     /// # Errors
     /// [`Error::File`].
     pub fn forget_session(&self) -> Result<()> {
-        durable::remove(&place(&self.directory, SESSION))
+        durable::remove(&place(&self.directory, SESSION), DurableStep::HomeSessionForgotten)
     }
 }
 
@@ -259,6 +266,7 @@ const LOCK: &str = "lock";
 const KEY: &str = "key.age";
 const DEVICE: &str = "device.age";
 const SESSION: &str = "session.age";
+const RECOVERY: &str = "recovery.age";
 const WALLETS: &str = "wallets";
 const PREPARATIONS: &str = "preparations";
 
@@ -269,7 +277,7 @@ fn place(directory: &Path, name: &str) -> PathBuf {
 fn write_settings(directory: &Path, settings: &Settings) -> Result<()> {
     let text = serde_json::to_vec_pretty(settings)
         .map_err(|_| Error::Damaged(place(directory, SETTINGS)))?;
-    durable::write(&place(directory, SETTINGS), &text)
+    durable::write(&place(directory, SETTINGS), &text, DurableStep::HomeSettings)
 }
 
 /// Takes the lock, which the system releases when the file is closed, also after a crash.

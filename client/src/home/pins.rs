@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use sharekeep_channel::attestation::{PcrSet, TrustConfigHash};
 use sharekeep_channel::encapsulation::EnclavePublicKey;
 use sharekeep_channel::receipt::StatementPublicKey;
+use sharekeep_steps::DurableStep;
 use std::path::Path;
 
 /// What this device knows of the deployment behind its address. The statement key is pinned at
@@ -39,16 +40,18 @@ impl Pins {
         serde_json::from_slice(&bytes).map(Some).map_err(|_| Error::Damaged(path))
     }
 
-    pub(super) fn store(&self, directory: &Path) -> Result<()> {
+    pub(super) fn store(&self, directory: &Path, step: DurableStep) -> Result<()> {
         let path = place(directory, ENCLAVE);
         let text = serde_json::to_vec_pretty(self).map_err(|_| Error::Damaged(path.clone()))?;
-        durable::write(&path, &text)
+        durable::write(&path, &text, step)
     }
 
     /// For when other images are trusted than before: attest anew, the statement key stays.
     pub(super) fn forget_image(directory: &Path) -> Result<()> {
         match Self::load(directory)? {
-            Some(pins) => Self { image: None, ..pins }.store(directory),
+            Some(pins) => {
+                Self { image: None, ..pins }.store(directory, DurableStep::HomeImageForgotten)
+            }
             None => Ok(()),
         }
     }

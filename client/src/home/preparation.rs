@@ -1,9 +1,9 @@
-use super::{OpenHome, PREPARATIONS, durable, secret};
+use super::{OpenHome, PREPARATIONS, durable};
 use crate::{Error, Result};
-use secret::SecretBytes;
 use serde::{Deserialize, Serialize};
 use sharekeep_mpc::Preparation;
-use sharekeep_schemas::{PreparationId, PreparationScope, codec};
+use sharekeep_schemas::{PreparationId, PreparationScope, SecretBytes, codec};
+use sharekeep_steps::DurableStep;
 use std::path::PathBuf;
 use zeroize::Zeroizing;
 
@@ -64,8 +64,13 @@ impl OpenHome {
     ///
     /// # Errors
     /// [`Error::File`].
-    pub fn store_preparation(&self, preparation: &HeldPreparation) -> Result<()> {
-        self.vault.write(&self.preparation_file(preparation.scope), &preparation.to_plaintext())
+    pub(crate) fn store_preparation(
+        &self,
+        preparation: &HeldPreparation,
+        step: DurableStep,
+    ) -> Result<()> {
+        let path = self.preparation_file(preparation.scope);
+        self.vault.write(&path, &preparation.to_plaintext(), step)
     }
 
     /// The preparation of a scope, if there is one.
@@ -88,8 +93,12 @@ impl OpenHome {
     ///
     /// # Errors
     /// [`Error::File`].
-    pub fn forget_preparation(&self, scope: PreparationScope) -> Result<()> {
-        durable::remove(&self.preparation_file(scope))
+    pub(crate) fn forget_preparation(
+        &self,
+        scope: PreparationScope,
+        step: DurableStep,
+    ) -> Result<()> {
+        durable::remove(&self.preparation_file(scope), step)
     }
 
     fn preparation_file(&self, scope: PreparationScope) -> PathBuf {

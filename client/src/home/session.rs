@@ -1,9 +1,9 @@
-use super::{SESSION, place, secret, vault::Vault};
+use super::{SESSION, place, vault::Vault};
 use crate::{Error, Result};
-use secret::SecretBytes;
 use serde::{Deserialize, Serialize};
 use sharekeep_channel::signature::SessionSigningKey;
-use sharekeep_schemas::{SessionKeyId, TenantId, UserId, codec};
+use sharekeep_schemas::{SecretBytes, SessionKeyId, TenantId, UserId, codec};
+use sharekeep_steps::DurableStep;
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -47,7 +47,7 @@ impl Session {
     }
 
     pub(super) fn store(&self, vault: &Vault, directory: &Path) -> Result<()> {
-        vault.write(&place(directory, SESSION), &self.to_plaintext())
+        vault.write(&place(directory, SESSION), &self.to_plaintext(), DurableStep::HomeSession)
     }
 
     pub(crate) fn to_plaintext(&self) -> Zeroizing<Vec<u8>> {

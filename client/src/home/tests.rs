@@ -99,3 +99,30 @@ fn a_session_is_kept_until_it_is_forgotten() {
     home.forget_session().unwrap();
     assert!(home.session().unwrap().is_none());
 }
+
+#[test]
+fn a_file_of_an_interrupted_change_makes_room_for_the_next_try() {
+    let (parent, directory) = fresh();
+    let home = Home::create(&directory, example(), &passphrase()).unwrap();
+    let file = parent.path().join("code");
+    assert_eq!(home.write_factor_file(&file, b"first").unwrap(), None);
+    let moved = home.write_factor_file(&file, b"second").unwrap().unwrap();
+    assert_eq!(std::fs::read(moved).unwrap(), b"first");
+    assert_eq!(std::fs::read(&file).unwrap(), b"second");
+}
+
+#[test]
+fn a_file_that_this_device_did_not_write_or_that_was_changed_is_never_moved() {
+    let (parent, directory) = fresh();
+    let home = Home::create(&directory, example(), &passphrase()).unwrap();
+    let (foreign, changed) = (parent.path().join("foreign"), parent.path().join("changed"));
+    std::fs::write(&foreign, b"the only copy").unwrap();
+    home.write_factor_file(&changed, b"ours").unwrap();
+    std::fs::write(&changed, b"the user's").unwrap();
+    for (file, content) in [(&foreign, &b"the only copy"[..]), (&changed, b"the user's")] {
+        for _ in 0..2 {
+            assert!(home.write_factor_file(file, b"new").is_err());
+            assert_eq!(std::fs::read(file).unwrap(), content);
+        }
+    }
+}

@@ -4,15 +4,16 @@ use super::durable;
 use crate::{Error, Result};
 use age::secrecy::{ExposeSecret, SecretString};
 use age::{DecryptError, Decryptor, scrypt, x25519};
+use sharekeep_steps::DurableStep;
 use std::io::Read;
 use std::path::Path;
 use zeroize::Zeroizing;
 
 /// scrypt's cost: N = 2^17, r = 8, so 128 MiB and about a fifth of a second for each guess at the
 /// passphrase. It also is what each command pays, so it stays below what a user notices.
-const SCRYPT_LOG_N: u8 = 17;
+pub(crate) const SCRYPT_LOG_N: u8 = 17;
 /// A key file that asks for more was not written by us; the work would stall the command.
-const SCRYPT_LOG_N_LIMIT: u8 = 20;
+pub(crate) const SCRYPT_LOG_N_LIMIT: u8 = 20;
 /// Largest secret file: the largest content is a preparation with its tables (about 1.2 MB).
 const MAX_FILE_BYTES: usize = 4 * 1024 * 1024;
 /// Largest key file.
@@ -35,6 +36,10 @@ impl Passphrase {
         Ok(Self(SecretString::from(text.as_str())))
     }
 
+    pub(crate) fn secret(&self) -> SecretString {
+        self.0.clone()
+    }
+
     /// Whether two entries are the same; for asking twice.
     pub fn same_as(&self, other: &Self) -> bool {
         self.0.expose_secret() == other.0.expose_secret()
@@ -54,7 +59,7 @@ impl Vault {
         recipient.set_work_factor(SCRYPT_LOG_N);
         let sealed = age::encrypt(&recipient, identity.to_string().expose_secret().as_bytes())
             .map_err(|_| Error::Damaged(path.to_owned()))?;
-        durable::write(path, &sealed)?;
+        durable::write(path, &sealed, DurableStep::HomeKey)?;
         Ok(Self { identity })
     }
 
@@ -76,10 +81,10 @@ impl Vault {
     }
 
     /// Writes a secret file.
-    pub(super) fn write(&self, path: &Path, plaintext: &[u8]) -> Result<()> {
+    pub(super) fn write(&self, path: &Path, plaintext: &[u8], step: DurableStep) -> Result<()> {
         let sealed = age::encrypt(&self.identity.to_public(), plaintext)
             .map_err(|_| Error::Damaged(path.to_owned()))?;
-        durable::write(path, &sealed)
+        durable::write(path, &sealed, step)
     }
 
     /// Reads a secret file; `None` if there is none.
@@ -89,7 +94,8 @@ impl Vault {
     }
 }
 
-fn decrypt(
+/// Decrypts age's binary form.
+pub(crate) fn decrypt(
     identity: &impl age::Identity,
     sealed: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
@@ -105,6 +111,8 @@ fn decrypt(
 mod tests {
     use super::*;
 
+    const STEP: DurableStep = DurableStep::WalletMade;
+
     fn passphrase(text: &str) -> Passphrase {
         Passphrase::new(text.to_owned()).unwrap()
     }
@@ -113,7 +121,7 @@ mod tests {
     fn a_wrong_passphrase_is_named_as_such_and_a_right_one_opens() {
         let directory = tempfile::tempdir().unwrap();
         let (key, file) = (directory.path().join("key"), directory.path().join("file"));
-        Vault::create(&key, &passphrase("one")).unwrap().write(&file, b"share").unwrap();
+        Vault::create(&key, &passphrase("one")).unwrap().write(&file, b"share", STEP).unwrap();
 
         assert!(matches!(Vault::open(&key, &passphrase("two")), Err(Error::WrongPassphrase(_))));
         let vault = Vault::open(&key, &passphrase("one")).unwrap();
@@ -125,14 +133,14 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (key, file) = (directory.path().join("key"), directory.path().join("file"));
         let vault = Vault::create(&key, &passphrase("one")).unwrap();
-        vault.write(&file, b"share").unwrap();
+        vault.write(&file, b"share", STEP).unwrap();
         let mut bytes = std::fs::read(&file).unwrap();
         *bytes.last_mut().unwrap() ^= 1;
         std::fs::write(&file, bytes).unwrap();
         assert!(matches!(vault.read(&file), Err(Error::Damaged(_))));
 
         let other = Vault::create(&directory.path().join("key2"), &passphrase("one")).unwrap();
-        other.write(&file, b"share").unwrap();
+        other.write(&file, b"share", STEP).unwrap();
         assert!(matches!(vault.read(&file), Err(Error::Damaged(_))));
     }
 
@@ -141,7 +149,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (key, file) = (directory.path().join("key"), directory.path().join("file"));
         let vault = Vault::create(&key, &passphrase("one")).unwrap();
-        vault.write(&file, b"a share that must not be seen").unwrap();
+        vault.write(&file, b"a share that must not be seen", STEP).unwrap();
         for path in [key, file] {
             let bytes = std::fs::read(path).unwrap();
             assert!(!bytes.windows(8).any(|w| w == b"AGE-SECR" || w == b"a share "));

@@ -1,15 +1,20 @@
-use super::{OpenHome, WALLETS, durable, secret};
+use super::recovery::BackupMark;
+use super::{OpenHome, WALLETS, durable};
 use crate::{Error, Result};
-use secret::SecretBytes;
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 use sharekeep_channel::receipt::SignedReceipt;
 use sharekeep_mpc::KeyShare;
-use sharekeep_schemas::{Protocol, Scheme, WalletId, WalletStatus, codec};
+use sharekeep_schemas::limits::MAX_BACKUP_BYTES;
+use sharekeep_schemas::sealed::SealedBackup;
+use sharekeep_schemas::{DeviceId, Protocol, Scheme, SecretBytes, WalletId, WalletStatus, codec};
+use sharekeep_steps::DurableStep;
 use std::path::PathBuf;
 use zeroize::Zeroizing;
 
-/// Largest content of a wallet file: the share (under 9 kB), a receipt and a name.
-const MAX_BYTES: usize = 32 * 1024;
+/// Largest content of a wallet file: the share (under 9 kB), a receipt and a name; while the wallet
+/// is being made, its first backup too.
+const MAX_BYTES: usize = 32 * 1024 + MAX_BACKUP_BYTES;
 /// Longest name of a wallet, in bytes.
 const MAX_NAME_BYTES: usize = 64;
 const VERSION: u8 = 1;
@@ -29,9 +34,31 @@ pub struct HeldWallet {
     pub status: WalletStatus,
     /// When it was made, in seconds since 1970.
     pub created_at_unix_s: u64,
-    /// The enclave's last word on it, verified.
-    pub receipt: SignedReceipt,
+    /// The enclave's last word on it, verified; none while the share came from a backup and the
+    /// enclave was not asked yet.
+    pub receipt: Option<SignedReceipt>,
+    /// Whether the enclave takes this device for one of the wallet's.
+    pub holding: Holding,
+    /// The backup that this device stored or saw last.
+    pub backup: Option<BackupMark>,
+    /// The first backup, made and not known to be stored: a repeated activation sends the same.
+    pub(crate) offered: Option<SealedBackup>,
     pub(crate) share: KeyShare,
+}
+
+/// How a device stands to a wallet whose share it holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Holding {
+    /// The enclave knows that it does.
+    Registered,
+    /// The share was opened from a backup, and the enclave is still to be asked.
+    Restoring {
+        /// The device whose half of the preparation came along.
+        prepared_by: Option<DeviceId>,
+    },
+    /// The share was opened from a downloaded bundle, with no service.
+    Offline,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -44,8 +71,10 @@ struct Content {
     epoch: u64,
     status: WalletStatus,
     created_at_unix_s: u64,
-    #[serde(with = "serde_bytes")]
-    receipt: Vec<u8>,
+    receipt: Option<ByteBuf>,
+    holding: Holding,
+    backup: Option<BackupMark>,
+    offered: Option<SealedBackup>,
     share: SecretBytes,
 }
 
@@ -77,7 +106,14 @@ impl HeldWallet {
             epoch: content.epoch,
             status: content.status,
             created_at_unix_s: content.created_at_unix_s,
-            receipt: SignedReceipt::from_bytes(&content.receipt).ok()?,
+            receipt: content
+                .receipt
+                .map(|receipt| SignedReceipt::from_bytes(&receipt))
+                .transpose()
+                .ok()?,
+            holding: content.holding,
+            backup: content.backup,
+            offered: content.offered,
             share: KeyShare::from_sealed_bytes(&content.share.0).ok()?,
         })
     }
@@ -91,19 +127,41 @@ impl HeldWallet {
             epoch: self.epoch,
             status: self.status,
             created_at_unix_s: self.created_at_unix_s,
-            receipt: self.receipt.to_bytes(),
+            receipt: self.receipt.as_ref().map(|receipt| ByteBuf::from(receipt.to_bytes())),
+            holding: self.holding,
+            backup: self.backup.clone(),
+            offered: self.offered.clone(),
             share: SecretBytes(self.share.to_sealed_bytes()),
         })
     }
 }
 
 impl OpenHome {
-    /// Keeps a wallet: when this returns, the share survives a crash.
+    /// Keeps a wallet: when this returns, the share survives a crash. `step` says which of the
+    /// durable steps it is.
     ///
     /// # Errors
     /// [`Error::File`].
-    pub fn store_wallet(&self, wallet: &HeldWallet) -> Result<()> {
-        self.vault.write(&self.wallet_file(wallet.id), &wallet.to_plaintext())
+    pub fn store_wallet(&self, wallet: &HeldWallet, step: DurableStep) -> Result<()> {
+        self.vault.write(&self.wallet_file(wallet.id), &wallet.to_plaintext(), step)
+    }
+
+    /// Keeps a wallet that came out of a backup. Its name stays behind if it could not be given to
+    /// a new wallet of this device.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub(crate) fn store_restored(
+        &self,
+        mut wallet: HeldWallet,
+        step: DurableStep,
+    ) -> Result<HeldWallet> {
+        let held = self.wallet(wallet.id)?.and_then(|held| held.name);
+        wallet.name = wallet
+            .name
+            .filter(|name| held.as_ref() == Some(name) || self.check_new_name(name).is_ok());
+        self.store_wallet(&wallet, step)?;
+        Ok(wallet)
     }
 
     /// One wallet, if this device holds it.
@@ -181,11 +239,11 @@ impl OpenHome {
     /// # Errors
     /// [`Error::WalletStatus`] if the wallet is not pending.
     pub fn forget_pending_wallet(&self, wallet: &HeldWallet) -> Result<()> {
-        if wallet.status != WalletStatus::Pending {
+        if wallet.status != WalletStatus::Pending || wallet.holding != Holding::Registered {
             let hint = "only a half-made wallet can be forgotten";
             return Err(Error::WalletStatus { status: wallet.status, hint });
         }
-        durable::remove(&self.wallet_file(wallet.id))
+        durable::remove(&self.wallet_file(wallet.id), DurableStep::WalletForgotten)
     }
 
     fn wallet_file(&self, id: WalletId) -> PathBuf {

@@ -46,6 +46,12 @@ pub(crate) fn peak_memory_kib(pid: u32) -> Result<u64> {
     kib.and_then(|kib| kib.parse().ok()).context("the kernel does not say the peak")
 }
 
+/// Makes a process's peak what it holds now.
+pub(crate) fn forget_peak(pid: u32) -> Result<()> {
+    // proc_pid_clear_refs(5): "5" resets the peak and nothing else.
+    Ok(std::fs::write(format!("/proc/{pid}/clear_refs"), "5")?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,5 +79,15 @@ mod tests {
         drop(done);
         worker.unwrap().join().unwrap();
         assert!(peak_memory_kib(pid).unwrap() > 100);
+    }
+
+    #[test]
+    fn a_peak_that_was_forgotten_does_not_show() {
+        let pid = std::process::id();
+        let held = std::hint::black_box(vec![1_u8; 64 << 20]);
+        let before = peak_memory_kib(pid).unwrap();
+        drop(held);
+        forget_peak(pid).unwrap();
+        assert!(peak_memory_kib(pid).unwrap() + (32 << 10) < before);
     }
 }

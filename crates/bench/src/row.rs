@@ -53,16 +53,16 @@ impl Cost {
 pub(crate) struct Row {
     /// scheme/protocol/operation.
     name: String,
-    client_cpu_ms: f64,
+    pub(crate) client_cpu_ms: f64,
     server_cpu_ms: f64,
     /// The functions' part of the server's.
-    functions_cpu_ms: f64,
+    pub(crate) functions_cpu_ms: f64,
     /// The enclave's part of the server's.
-    enclave_cpu_ms: f64,
+    pub(crate) enclave_cpu_ms: f64,
     /// The enclave's search for later preparations' primes meanwhile; not in the server's.
     prime_search_cpu_ms: f64,
     /// The embedded DynamoDB and KMS; not in the server's.
-    stand_ins_cpu_ms: f64,
+    pub(crate) stand_ins_cpu_ms: f64,
     wall_ms: f64,
     round_trips: u64,
     bytes: u64,
@@ -73,7 +73,8 @@ pub(crate) struct Row {
     service_overhead_ms_per_round_trip: Option<f64>,
 }
 
-fn ms(time: Duration) -> f64 {
+/// In ms, to the microsecond.
+pub(crate) fn ms(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3
 }
 
@@ -101,6 +102,11 @@ impl Row {
             }),
             service_overhead_ms_per_round_trip: overhead,
         }
+    }
+
+    /// What it is about.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// The heading of [`Row::line`].

@@ -13,6 +13,7 @@
 //! | [`signature`] | client → functions and enclave | unsigned, replayed, changed requests |
 //! | [`attestation`] | enclave → client, KMS | an enclave that is not the released image |
 //! | [`receipt`] | enclave → client | a store that is quietly set back |
+//! | [`sealed_box`] | client → its user, later | anybody reading what waits for a recovery |
 //! | [`record_seal`] | enclave → store → enclave | records read, changed, moved or swapped |
 //! | [`cms`] | KMS → enclave | a data key that anyone else can open |
 //!
@@ -46,7 +47,9 @@ mod error;
 mod newtype;
 pub mod receipt;
 pub mod record_seal;
+pub mod sealed_box;
 pub mod signature;
 mod transcript;
 
 pub use error::{Error, Result};
+pub use transcript::Transcript;

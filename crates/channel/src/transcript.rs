@@ -1,21 +1,25 @@
 /// Bytes that bind several fields unambiguously: a label, then each field with its length.
 ///
 /// Without the lengths, ("a", "bc") and ("ab", "c") would be the same associated data.
-pub(crate) struct Transcript(Vec<u8>);
+#[must_use]
+pub struct Transcript(Vec<u8>);
 
 impl Transcript {
-    pub(crate) fn new(label: &'static str) -> Self {
+    /// Starts with a label of the place the bytes are for, its version included.
+    pub fn new(label: &'static str) -> Self {
         Self(Vec::with_capacity(128)).field(label.as_bytes())
     }
 
     /// Appends `bytes` behind their length (8 bytes, big-endian).
-    pub(crate) fn field(mut self, bytes: &[u8]) -> Self {
+    pub fn field(mut self, bytes: &[u8]) -> Self {
         self.0.extend_from_slice(&(bytes.len() as u64).to_be_bytes());
         self.0.extend_from_slice(bytes);
         self
     }
 
-    pub(crate) fn finish(self) -> Vec<u8> {
+    /// The bytes.
+    #[must_use]
+    pub fn finish(self) -> Vec<u8> {
         self.0
     }
 }

@@ -42,6 +42,24 @@ impl User {
     /// When it fails; with what it said.
     pub fn run(&self, arguments: &[&str]) -> Result<(Value, Duration)> {
         let start = Instant::now();
+        let (code, answer) = self.output(arguments)?;
+        let took = start.elapsed();
+        ensure!(code == Some(0), "sharekeep {} failed: {answer}", arguments.join(" "));
+        Ok((answer, took))
+    }
+
+    /// Runs a command that must fail with an exit code; what it says of the failure.
+    ///
+    /// # Errors
+    /// When it does not fail, or in another way.
+    pub fn run_in_vain(&self, arguments: &[&str], exit_code: i32) -> Result<Value> {
+        let (code, answer) = self.output(arguments)?;
+        let command = arguments.join(" ");
+        ensure!(code == Some(exit_code), "sharekeep {command} ended with {code:?}: {answer}");
+        Ok(answer["error"].clone())
+    }
+
+    fn output(&self, arguments: &[&str]) -> Result<(Option<i32>, Value)> {
         let output = Command::new(&self.program)
             .arg("--home")
             .arg(&self.home)
@@ -53,11 +71,20 @@ impl User {
             .stderr(if self.quiet { Stdio::null() } else { Stdio::inherit() })
             .output()
             .with_context(|| format!("cannot start {}", self.program.display()))?;
-        let took = start.elapsed();
         let said = String::from_utf8_lossy(&output.stdout);
-        ensure!(output.status.success(), "sharekeep {} failed: {said}", arguments.join(" "));
         let answer = serde_json::from_str(&said).with_context(|| format!("no JSON: {said}"))?;
-        Ok((answer, took))
+        Ok((output.status.code(), answer))
+    }
+
+    /// Sets recovery up with a passcode and a recovery code.
+    ///
+    /// # Errors
+    /// When the command fails.
+    pub fn set_up_recovery(&self, passcode_file: &Path, code_file: &Path) -> Result<Duration> {
+        let (passcode, code) = (utf8(passcode_file)?, utf8(code_file)?);
+        let files = ["--new-passcode-file", passcode, "--new-code-file", code];
+        let (_, took) = self.run(&[&["recovery", "setup"][..], &files].concat())?;
+        Ok(took)
     }
 
     /// Sets the device up for a stack and signs a development user in.
@@ -83,6 +110,14 @@ impl User {
         self.run(&[&["login"][..], &source].concat())?;
         Ok(())
     }
+}
+
+/// A path as an argument.
+///
+/// # Errors
+/// When it is no text.
+pub fn utf8(path: &Path) -> Result<&str> {
+    path.to_str().with_context(|| format!("{} is no text", path.display()))
 }
 
 /// A text inside a JSON answer.

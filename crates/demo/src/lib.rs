@@ -8,7 +8,7 @@
 //! ```no_run
 //! # fn main() -> anyhow::Result<()> {
 //! let programs = sharekeep_demo::Programs::beside_this_one()?;
-//! let stack = programs.start_stack(std::path::Path::new(".cache/demo/data"), 8787, None)?;
+//! let stack = programs.start_stack(std::path::Path::new(".cache/demo/data"), 8787, &[])?;
 //! println!("{}", stack.fact("url")?);
 //! stack.stop()
 //! # }
@@ -19,6 +19,6 @@ mod programs;
 mod stack;
 pub mod verify;
 
-pub use command::{User, text};
+pub use command::{User, text, utf8};
 pub use programs::Programs;
 pub use stack::{Stack, free_port};

@@ -25,12 +25,12 @@ impl Programs {
         Ok(programs)
     }
 
-    /// Starts the embedded default and waits until it is ready.
+    /// Starts the embedded default, with further options of its `up`, and waits until it is ready.
     ///
     /// # Errors
     /// When it does not become ready.
-    pub fn start_stack(&self, data: &Path, port: u16, canary: Option<&str>) -> Result<Stack> {
-        Stack::start(&self.directory.join("sharekeep-local"), data, port, canary)
+    pub fn start_stack(&self, data: &Path, port: u16, options: &[&str]) -> Result<Stack> {
+        Stack::start(&self.directory.join("sharekeep-local"), data, port, options)
     }
 
     /// A user's command with its own home.

@@ -25,6 +25,12 @@ pub(crate) fn secrets(data: &Path, user: &User) -> Result<Vec<Needle>> {
     Ok(needles)
 }
 
+/// The secret that a file holds as text.
+pub(crate) fn text_in(name: &str, file: &Path) -> Result<Needle> {
+    let text = std::fs::read_to_string(file)?;
+    Ok(Needle::new(name.to_owned(), text.trim().as_bytes().to_vec()))
+}
+
 /// Fails unless the canary is found in each of `forms` and no secret in any.
 fn judge(place: &str, report: &Report, forms: &[Form], secrets: usize) -> Result<()> {
     let found = report.forms_of(CANARY);

@@ -22,17 +22,9 @@ pub fn free_port() -> Result<u16> {
 }
 
 impl Stack {
-    pub(crate) fn start(
-        program: &Path,
-        data: &Path,
-        port: u16,
-        canary: Option<&str>,
-    ) -> Result<Self> {
+    pub(crate) fn start(program: &Path, data: &Path, port: u16, options: &[&str]) -> Result<Self> {
         let mut command = Command::new(program);
-        command.args(["up", "--port", &port.to_string(), "--data"]).arg(data);
-        if let Some(canary) = canary {
-            command.args(["--canary", canary]);
-        }
+        command.args(["up", "--port", &port.to_string(), "--data"]).arg(data).args(options);
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

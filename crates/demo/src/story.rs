@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use sharekeep_demo::verify::{bitcoin, ethereum, solana};
-use sharekeep_demo::{Programs, Stack, User, free_port, text};
+use sharekeep_demo::{Programs, Stack, User, free_port, text, utf8};
 use sharekeep_local::secrecy::Canary;
 
 use crate::table::Table;
@@ -42,6 +42,9 @@ const SECOND: Wallet = Wallet {
     why: "ECDSA by cggmp24, the device's second: nothing to prepare",
 };
 
+/// How `sharekeep` ends when a passcode is wrong.
+const WRONG_SECRET: i32 = 10;
+
 /// Runs the whole demo in an empty directory.
 pub(crate) fn tell(directory: &Path, short: bool) -> Result<()> {
     let mut table = Table::default();
@@ -49,7 +52,9 @@ pub(crate) fn tell(directory: &Path, short: bool) -> Result<()> {
     let (data, port, canary) = (directory.join("data"), free_port()?, Canary::random());
     let planted = hex::encode(canary.bytes());
     let passphrase = directory.join("passphrase");
+    let (passcode, code) = (directory.join("passcode"), directory.join("recovery-code"));
     secret_file(&passphrase)?;
+    secret_file(&passcode)?;
     let mut user = programs.user(&directory.join("device"), &passphrase);
 
     println!("\n1. The service starts: functions, enclave and everything AWS would be.");
@@ -61,7 +66,10 @@ pub(crate) fn tell(directory: &Path, short: bool) -> Result<()> {
     let (_, took) = user.run(&["verify-enclave"])?;
     table.add("check the enclave's attestation again", took);
 
-    println!("\n3. She makes wallets. Each key exists in two halves only.");
+    println!("      and chooses how she would come back: a passcode and a recovery code.");
+    table.add("set recovery up: a passcode and a code", user.set_up_recovery(&passcode, &code)?);
+
+    println!("\n3. She makes wallets. Each key exists in two halves only, and hers is backed up.");
     let mut wallets = vec![SOLANA, TAPROOT, FAST, FIRST];
     wallets.extend((!short).then_some(SECOND));
     for wallet in &wallets {
@@ -74,15 +82,27 @@ pub(crate) fn tell(directory: &Path, short: bool) -> Result<()> {
 
     println!("\n5. The service stops and starts again on the same data. She signs again.");
     stack.stop()?;
-    let secrets = secrecy::secrets(&data, &user)?;
     let stack = start(&programs, &data, port, &planted, &mut table)?;
     user.be_quiet();
     sign_all(&user, &wallets, directory, &mut table)?;
 
-    println!("\n6. What there is now: every wallet is active-unbacked until backups exist.");
+    println!("\n6. She loses her phone. A new device has nothing but her passcode.");
+    std::fs::remove_dir_all(user.home())?;
+    let mut user = programs.user(&directory.join("new-device"), &passphrase);
+    user.sign_in(&stack, "alice")?;
+    restore(&user, directory, &passcode, &mut table)?;
+    user.be_quiet();
+    sign_all(&user, &wallets, directory, &mut table)?;
     list(&user)?;
 
     println!("\n7. Nothing secret lies about. A canary was planted to show that the search sees.");
+    stack.stop()?;
+    let mut secrets = secrecy::secrets(&data, &user)?;
+    for (name, file) in [("the passcode", &passcode), ("the recovery code", &code)] {
+        secrets.push(secrecy::text_in(name, file)?);
+    }
+    let stack = start(&programs, &data, port, &planted, &mut table)?;
+    sign_all(&user, &wallets, directory, &mut table)?;
     let began = Instant::now();
     let search = secrecy::Search::new(secrets, &canary)?;
     search.memory(&stack)?;
@@ -99,6 +119,23 @@ pub(crate) fn tell(directory: &Path, short: bool) -> Result<()> {
     Ok(())
 }
 
+/// Guesses wrong twice, then right.
+fn restore(user: &User, at: &Path, passcode: &Path, table: &mut Table) -> Result<()> {
+    let wrong = at.join("wrong-passcode");
+    secret_file(&wrong)?;
+    let with = |file| -> Result<Vec<&str>> {
+        Ok(vec!["restore", "--all-lost", "--with", "passcode", "--passcode-file", utf8(file)?])
+    };
+    for _ in 0..2 {
+        let error = user.run_in_vain(&with(&wrong)?, WRONG_SECRET)?;
+        println!("      wrong passcode: {}", text(&error, "message")?);
+    }
+    let (restored, took) = user.run(&with(passcode)?)?;
+    ensure!(restored["complete"] == true, "not all came back: {restored}");
+    table.add("restore all wallets by passcode", took);
+    Ok(())
+}
+
 fn start(
     programs: &Programs,
     data: &Path,
@@ -107,7 +144,7 @@ fn start(
     table: &mut Table,
 ) -> Result<Stack> {
     let began = Instant::now();
-    let stack = programs.start_stack(data, port, Some(canary))?;
+    let stack = programs.start_stack(data, port, &["--canary", canary])?;
     table.add(format!("start the stack at {}", stack.fact("url")?), began.elapsed());
     Ok(stack)
 }
@@ -116,7 +153,7 @@ fn create(user: &User, wallet: &Wallet, table: &mut Table) -> Result<()> {
     let Wallet { name, scheme, protocol, why } = wallet;
     let options = ["--scheme", scheme, "--protocol", protocol, "--name", name];
     let (made, took) = user.run(&[&["wallet", "create"][..], &options].concat())?;
-    ensure!(made["status"] == "active-unbacked", "the wallet is {}", made["status"]);
+    ensure!(made["status"] == "active", "the wallet is {}", made["status"]);
     ensure!(made["prepared"] == true, "the wallet is not ready to sign");
     table.add(format!("make wallet {name} ({why})"), took);
     println!("      {}", text(&made, "address")?);

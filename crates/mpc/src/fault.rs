@@ -28,6 +28,9 @@ pub enum Fault {
     /// The signature does not verify.
     #[error("the signature does not verify")]
     BadSignature,
+    /// A proof of possession does not hold. Which part of it is wrong is not said.
+    #[error("the share's possession is not proved")]
+    Possession,
 
     /// A message of another ceremony.
     #[error("party {party} sent a message of another ceremony")]

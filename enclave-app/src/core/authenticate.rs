@@ -86,6 +86,9 @@ impl Request<'_> {
         if ending != Some(id) && lock(&self.core.memory).is_revoked(&id, self.now) {
             return Err(ProblemCode::SessionUnknown.into());
         }
+        if lock(&self.core.memory).is_device_revoked(session.user, session.device) {
+            return Err(ProblemCode::DeviceRevoked.into());
+        }
         if self.now >= session.expires_at_unix_s {
             return Err(ProblemCode::SessionExpired.into());
         }

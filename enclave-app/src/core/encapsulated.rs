@@ -73,7 +73,21 @@ macro_rules! payloads {
         fn version(&self) -> u8 { self.version }
     })+ };
 }
-payloads!(Plain, OpenSession, CreateWallet, StartCeremony, StepCeremony);
+payloads!(
+    Plain,
+    OpenSession,
+    CreateWallet,
+    StartCeremony,
+    StepCeremony,
+    ActivateWallet,
+    PutBackup,
+    ChangeFactors,
+    RegisterPasscode,
+    StartGuess,
+    FinishGuess,
+    NameDevice,
+    Restore
+);
 
 impl Envelope {
     /// The payload, of the only version there is.

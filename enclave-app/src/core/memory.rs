@@ -1,5 +1,12 @@
+mod guesses;
+mod latest;
+
+pub(super) use guesses::{Attempt, Guesses, Login, Pending, Taken, Verdict};
+
 use super::expiring::{Expiring, Full};
 use super::stop::Refusal;
+use crate::Limits;
+use latest::Latest;
 use sharekeep_channel::signature::Nonce;
 use sharekeep_schemas::{
     DeviceId, ProblemCode, Protocol, SessionKeyId, TenantId, TokenId, UserId, WalletId,
@@ -32,6 +39,10 @@ const MAX_LOCKS_PER_USER: usize = 32;
 const PREPARATIONS_PER_USER: u8 = 4;
 /// The time in which they count, in seconds.
 const PREPARATIONS_S: u64 = 3600;
+/// Revoked devices remembered, and users whose recovery record was read. The oldest mark leaves: the
+/// record itself says the same.
+const MAX_DEVICES: usize = 200_000;
+const MAX_RECOVERIES: usize = 200_000;
 /// Preparations counted, over all users.
 const MAX_PREPARATIONS: usize = 100_000;
 
@@ -60,6 +71,9 @@ pub(super) struct Memory {
     locks: HashMap<UserId, BTreeSet<Locked>>,
     lock_order: VecDeque<UserId>,
     preparations: Expiring<PreparationSlot, u64>,
+    revoked_devices: Latest<(UserId, DeviceId), ()>,
+    recoveries: Latest<UserId, u64>,
+    pub(super) guesses: Guesses,
 }
 
 /// What is remembered of a wallet.
@@ -85,8 +99,8 @@ impl WalletMark {
     }
 }
 
-impl Default for Memory {
-    fn default() -> Self {
+impl Memory {
+    pub(super) fn new(limits: &Limits) -> Self {
         Self {
             nonces: Expiring::new(MAX_NONCES),
             nonces_per_key: HashMap::new(),
@@ -98,6 +112,9 @@ impl Default for Memory {
             locks: HashMap::new(),
             lock_order: VecDeque::new(),
             preparations: Expiring::new(MAX_PREPARATIONS),
+            revoked_devices: Latest::new(MAX_DEVICES),
+            recoveries: Latest::new(MAX_RECOVERIES),
+            guesses: Guesses::new(limits.guesses_per_minute),
         }
     }
 }
@@ -159,6 +176,29 @@ impl Memory {
         Ok(self.revoked.insert(session, (), until, now)?)
     }
 
+    /// A revoked device opens no session and continues none in this life, whatever an older record
+    /// says of it.
+    pub(super) fn revoke_device(&mut self, user: UserId, device: DeviceId) {
+        self.revoked_devices.entry((user, device), ());
+    }
+
+    pub(super) fn is_device_revoked(&self, user: UserId, device: DeviceId) -> bool {
+        self.revoked_devices.get(&(user, device)).is_some()
+    }
+
+    /// Whether a recovery record is at least the newest that was read; remembers it. An older one
+    /// would bring removed factors back.
+    pub(super) fn accept_recovery(&mut self, user: UserId, version: u64) -> bool {
+        let newest = self.recoveries.entry(user, version);
+        *newest = (*newest).max(version);
+        *newest == version
+    }
+
+    /// Whether a recovery record of the user's was ever read.
+    pub(super) fn has_seen_recovery(&self, user: UserId) -> bool {
+        self.recoveries.get(&user).is_some()
+    }
+
     /// Marks a token as used by one sealed request. That request may come again, no other may.
     pub(super) fn use_token(
         &mut self,
@@ -192,7 +232,11 @@ impl Memory {
     pub(super) fn sizes(&self) -> Vec<usize> {
         let locks = self.locks.values().map(BTreeSet::len).sum();
         let preparations = self.preparations.len();
-        vec![self.revoked.len(), self.tokens.len(), self.wallets.len(), locks, preparations]
+        let devices = self.revoked_devices.len();
+        let [guesses, pending] = self.guesses.sizes();
+        let wallets = self.wallets.len();
+        let (revoked, tokens) = (self.revoked.len(), self.tokens.len());
+        vec![revoked, tokens, wallets, locks, preparations, devices, guesses, pending]
     }
 
     pub(super) fn wallet(&self, user: UserId, wallet: WalletId) -> WalletMark {
@@ -274,7 +318,7 @@ mod tests {
 
     #[test]
     fn one_session_key_cannot_fill_the_memory_of_all() {
-        let mut memory = Memory::default();
+        let mut memory = Memory::new(&Limits::default());
         let key = SessionKeyId::new([1; 32]);
         for _ in 0..MAX_NONCES_PER_KEY {
             memory.claim_nonce(key, &Nonce::generate(&mut OsRng), 100, 0).unwrap();
@@ -290,7 +334,7 @@ mod tests {
 
     #[test]
     fn one_users_locks_are_bounded_and_forget_nothing() {
-        let mut memory = Memory::default();
+        let mut memory = Memory::new(&Limits::default());
         let (user, other) = (UserId::new([1; 32]), UserId::new([2; 32]));
         let wallet = |n: u8| Locked::Wallet(WalletId::new([n; 16]));
         memory.lock(other, wallet(1));
@@ -306,7 +350,7 @@ mod tests {
 
     #[test]
     fn a_tenant_document_cannot_go_back() {
-        let mut memory = Memory::default();
+        let mut memory = Memory::new(&Limits::default());
         let tenant: TenantId = "shop".parse().unwrap();
         assert!(memory.accept_serial(&tenant, 4));
         assert!(memory.accept_serial(&tenant, 5));
@@ -317,9 +361,9 @@ mod tests {
     #[test]
     fn a_lock_in_memory_outlives_an_older_record() {
         let mark = WalletMark { archived: true, ..WalletMark::default() };
-        assert_eq!(mark.status(WalletStatus::ActiveUnbacked), WalletStatus::Archived);
+        assert_eq!(mark.status(WalletStatus::Active), WalletStatus::Archived);
         let mark = WalletMark { locked: true, ..WalletMark::default() };
-        assert_eq!(mark.status(WalletStatus::ActiveUnbacked), WalletStatus::Locked);
+        assert_eq!(mark.status(WalletStatus::Active), WalletStatus::Locked);
         assert_eq!(mark.status(WalletStatus::Archived), WalletStatus::Archived);
     }
 }

@@ -8,13 +8,19 @@
 
 mod attestation;
 mod authenticate;
+mod backup;
 mod ceremony;
+mod device;
 mod encapsulated;
+mod event;
 mod expiring;
 mod issuer_keys;
 mod keys;
 mod memory;
+mod passcode;
 mod records;
+mod recovery;
+mod restore;
 mod route;
 mod session;
 mod stop;
@@ -25,6 +31,7 @@ mod time;
 mod token;
 mod vault;
 mod wallet;
+mod write;
 
 pub use ceremony::Job;
 pub use issuer_keys::IssuerKeyQuery;
@@ -97,17 +104,17 @@ impl Core {
             data_keys: Mutex::new(DataKeyCache::new(&limits)),
             ceremonies: Mutex::new(ceremony::Registry::new(&limits)),
             trust,
-            limits,
             entropy,
             nsm,
             key_pair,
             key_id,
             time: Mutex::default(),
-            memory: Mutex::default(),
+            memory: Mutex::new(Memory::new(&limits)),
             tenants: Mutex::default(),
             issuer_keys: Mutex::default(),
             deployment: OnceLock::new(),
             primes,
+            limits,
         }
     }
 
@@ -181,6 +188,17 @@ impl Request<'_> {
             Route::CreateWallet => return self.create_wallet(),
             Route::ActivateWallet(id) => self.activate_wallet(id),
             Route::ArchiveWallet(id) => self.archive_wallet(id),
+            Route::PutBackup(id) => self.put_backup(id),
+            Route::OpenBackup(id) => self.open_backup(id),
+            Route::DeleteBackup(id) => self.delete_backup(id),
+            Route::OpenRecovery => self.open_recovery(),
+            Route::ChangeFactors => self.change_factors(),
+            Route::RegisterPasscode(id) => self.register_passcode(id),
+            Route::StartGuess(id) => self.start_guess(id),
+            Route::FinishGuess(id) => self.finish_guess(id),
+            Route::NameDevice(id) => self.name_device(id),
+            Route::RevokeDevice(id) => self.revoke_device(id),
+            Route::Restore => self.restore(),
             Route::StartCeremony => return self.start_ceremony(),
             Route::StepCeremony(id) => return self.step_ceremony(id),
             Route::AbortCeremony(id) => self.abort_ceremony(id),

@@ -58,6 +58,12 @@ impl DeploymentKeys {
         TokenId::new(self.mac("token", &[signed.as_bytes()]))
     }
 
+    /// What the answers to guesses at passcodes that do not exist are made from: of one tenant, so
+    /// that another tenant's answers tell nothing.
+    pub fn decoy_secret(&self, tenant: &TenantId) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.mac("passcode-decoy", &[tenant.as_str().as_bytes()]))
+    }
+
     fn mac(&self, label: &str, fields: &[&[u8]]) -> [u8; 32] {
         let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(&*self.ids)
             .expect("HMAC takes keys of any length");

@@ -1,14 +1,21 @@
 use super::{NotARecord, VERSION, check_version, decode, encode};
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+use sharekeep_schemas::DeviceId;
+use sharekeep_schemas::enclave::{DeviceRow, Row};
 use zeroize::Zeroizing;
 
-/// A device of a user.
+/// A device of a user. It is never deleted: what is revoked must not come back as a new one.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DeviceRecord {
     /// Its Ed25519 identity key: the first one seen stays.
     pub identity_key: [u8; 32],
     /// When it was first seen, in seconds since 1970.
     pub registered_at_unix_s: u64,
+    /// What its user calls it.
+    pub name: Option<String>,
+    /// When it was revoked, in seconds since 1970.
+    pub revoked_at_unix_s: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -18,6 +25,8 @@ struct Wire {
     #[serde(with = "serde_bytes")]
     identity_key: [u8; 32],
     registered_at_unix_s: u64,
+    name: Option<String>,
+    revoked_at_unix_s: Option<u64>,
 }
 
 impl DeviceRecord {
@@ -27,6 +36,8 @@ impl DeviceRecord {
             version: VERSION,
             identity_key: self.identity_key,
             registered_at_unix_s: self.registered_at_unix_s,
+            name: self.name.clone(),
+            revoked_at_unix_s: self.revoked_at_unix_s,
         })
     }
 
@@ -40,6 +51,19 @@ impl DeviceRecord {
         Ok(Self {
             identity_key: wire.identity_key,
             registered_at_unix_s: wire.registered_at_unix_s,
+            name: wire.name,
+            revoked_at_unix_s: wire.revoked_at_unix_s,
+        })
+    }
+
+    /// The routing copy.
+    pub fn row(&self, device: DeviceId) -> Row {
+        Row::Device(DeviceRow {
+            device,
+            name: self.name.clone(),
+            identity_key: ByteBuf::from(self.identity_key.to_vec()),
+            registered_at_unix_s: self.registered_at_unix_s,
+            revoked_at_unix_s: self.revoked_at_unix_s,
         })
     }
 }

@@ -22,13 +22,17 @@ pub fn data_key_id(tenant: &TenantId, number: DataKeyNumber) -> DataKeyId {
 /// The kind that a record is sealed as; none for those that are not sealed by us.
 pub fn kind_of(key: &RecordKey) -> Option<RecordKind> {
     match key {
-        RecordKey::Tenant(_) | RecordKey::DataKey { .. } => None,
+        RecordKey::Tenant(_) | RecordKey::DataKey { .. } | RecordKey::Event { .. } => None,
         RecordKey::DeploymentKeys => Some(RecordKind::StatementKey),
         RecordKey::Session(_) => Some(RecordKind::Session),
         RecordKey::Token(_) => Some(RecordKind::Marks),
         RecordKey::Device { .. } => Some(RecordKind::Device),
         RecordKey::Preparation { .. } => Some(RecordKind::Preparation),
         RecordKey::Wallet { .. } => Some(RecordKind::Wallet),
+        RecordKey::Backup { .. } => Some(RecordKind::Backup),
+        RecordKey::Recovery(_) => Some(RecordKind::User),
+        RecordKey::Factor { .. } => Some(RecordKind::Factor),
+        RecordKey::PasscodeDraft { .. } => Some(RecordKind::PasscodeDraft),
         RecordKey::Ceremony(_) => Some(RecordKind::Ceremony),
     }
 }

@@ -3,27 +3,37 @@
 //!
 //! Where a record is (tenant, user, id, kind) is not in the plaintext: it is bound by the seal.
 
+mod backup;
 mod ceremony;
 mod data_key;
 mod deployment;
 mod device;
+mod factor;
 mod location;
+mod passcode_draft;
 mod preparation;
+mod recovery;
 mod session;
 #[cfg(test)]
 mod tests;
 mod token;
 mod wallet;
 
+pub use backup::BackupRecord;
 pub use ceremony::CeremonyRecord;
 pub use data_key::DataKeyRecord;
 pub use deployment::DeploymentKeys;
 pub use device::DeviceRecord;
+pub use factor::{
+    FactorLock, FactorRecord, Guessing, Lease, PasscodeLock, RegisteredFactor, needs_passcode,
+};
 pub use location::{SessionHints, data_key_id, kind_of, record_id};
+pub use passcode_draft::PasscodeDraft;
 pub use preparation::PreparationRecord;
+pub use recovery::RecoveryRecord;
 pub use session::SessionRecord;
 pub use token::TokenRecord;
-pub use wallet::WalletRecord;
+pub use wallet::{WalletHead, WalletRecord};
 
 use serde::Serialize;
 use sharekeep_channel::record_seal::MAX_RECORD_PLAINTEXT_BYTES;

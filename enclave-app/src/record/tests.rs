@@ -4,9 +4,14 @@ use super::*;
 use proptest::prelude::*;
 use rand_core::OsRng;
 use sharekeep_mpc::{ExecutionId, KeyShare, PartyIndex, Roster, keygen};
+use sharekeep_recovery::passcode::{
+    Passcode, PasscodeBinding, PasscodeRegistration, PasscodeServer, RegisteredPasscode, Stretching,
+};
+use sharekeep_recovery::{DEFAULT_GUESS_LIMIT, GuessCount, MAX_WRAPPED_SEED_BYTES};
+use sharekeep_schemas::sealed::SealedBackup;
 use sharekeep_schemas::{
-    CeremonyKind, CeremonyState, DeviceId, EnclaveKeyId, Protocol, Scheme, Scope,
-    SessionKeyAlgorithm, SessionPublicKey, UserId, WalletId, WalletStatus,
+    CeremonyKind, CeremonyState, DeviceId, EnclaveKeyId, FactorId, FactorKind, Protocol, Scheme,
+    Scope, SessionKeyAlgorithm, SessionPublicKey, UserId, WalletId, WalletStatus,
 };
 
 fn session() -> SessionRecord {
@@ -34,7 +39,12 @@ fn ceremony() -> CeremonyRecord {
 }
 
 fn device() -> DeviceRecord {
-    DeviceRecord { identity_key: [7; 32], registered_at_unix_s: 1_795_000_000 }
+    DeviceRecord {
+        identity_key: [7; 32],
+        registered_at_unix_s: 1_795_000_000,
+        name: Some("phone".into()),
+        revoked_at_unix_s: None,
+    }
 }
 
 #[track_caller]
@@ -80,14 +90,90 @@ fn a_wallet_survives_sealing_and_must_fit_its_share() {
         protocol: Protocol::Frost,
         epoch: 1,
         status: WalletStatus::Pending,
-        device: DeviceId::new([2; 16]),
+        devices: [DeviceId::new([2; 16])].into(),
         created_at_unix_s: 3,
         share,
     };
     let again = WalletRecord::decode(&record.encode()).ok().unwrap();
     assert_eq!(again.public_key(), record.public_key());
+    let head = WalletHead::decode(&record.encode()).unwrap();
+    assert_eq!((head.wallet, head.epoch, head.status), (record.wallet, 1, WalletStatus::Pending));
     record.scheme = Scheme::EcdsaSecp256k1;
     assert!(WalletRecord::decode(&record.encode()).is_err());
+}
+
+fn guessing() -> Guessing {
+    Guessing {
+        count: GuessCount::new(DEFAULT_GUESS_LIMIT),
+        lease: Some(Lease { enclave_key: EnclaveKeyId::new([6; 32]), until_unix_s: u64::MAX }),
+    }
+}
+
+#[test]
+fn the_length_of_a_factor_tells_neither_its_kind_nor_whether_it_was_destroyed() {
+    let registered = |kind, lock| {
+        FactorRecord::Registered(RegisteredFactor {
+            kind,
+            added_at_unix_s: u64::MAX,
+            wrapped_seed: vec![7; MAX_WRAPPED_SEED_BYTES],
+            lock,
+        })
+    };
+    let server = PasscodeServer::generate(&mut OsRng);
+    // Any upload is two group elements and a masked envelope.
+    let (_, request) =
+        PasscodeRegistration::start(Passcode::new("p").unwrap(), &mut OsRng).unwrap();
+    let (tenant, user) = ("shop".parse().unwrap(), UserId::new([1; 32]));
+    let factor = FactorId::new([2; 16]);
+    let stretching = Stretching::new(19 * 1024, 2, 1).unwrap();
+    let binding = PasscodeBinding { tenant: &tenant, user: &user, factor, stretching };
+    let (state, _) = PasscodeRegistration::start(Passcode::new("p").unwrap(), &mut OsRng).unwrap();
+    let response = server.register(&request, &binding).unwrap();
+    let (upload, _) = state.finish(&response, &binding, &mut OsRng).unwrap();
+    let lock = FactorLock::Passcode(Box::new(PasscodeLock {
+        server,
+        registered: RegisteredPasscode::from_upload(&upload).unwrap(),
+        guessing: guessing(),
+    }));
+    let records = [
+        registered(FactorKind::Passcode, lock),
+        registered(FactorKind::CloudFile, FactorLock::Destroyed),
+        registered(FactorKind::RecoveryCode, FactorLock::Key),
+        FactorRecord::Decoy(guessing()),
+    ];
+    let bytes = records.each_ref().map(|record| record.encode().unwrap());
+    for (record, bytes) in records.iter().zip(&bytes) {
+        assert_eq!((bytes.len(), bytes.capacity()), (2048, 2048));
+        let again = FactorRecord::decode(bytes).ok().unwrap();
+        assert_eq!(*again.encode().unwrap(), **bytes);
+        assert_eq!(again.row(factor), record.row(factor));
+    }
+    // Padding that holds something is not what was written.
+    let mut padded = bytes[3].clone();
+    padded[2047] = 1;
+    assert!(FactorRecord::decode(&padded).is_err());
+    let longer = registered(FactorKind::RecoveryCode, FactorLock::Key);
+    let FactorRecord::Registered(mut longer) = longer else { unreachable!() };
+    longer.wrapped_seed = vec![7; 2_048];
+    assert!(FactorRecord::Registered(longer).encode().is_err());
+}
+
+#[test]
+fn a_backup_and_a_draft_survive_sealing() {
+    let backup = SealedBackup {
+        wallet: WalletId::new([1; 16]),
+        epoch: 1,
+        generation: 2,
+        version: 3,
+        sealed: vec![4; 8],
+    };
+    let record = BackupRecord { backup, stored_at_unix_s: 5 };
+    golden(&record.encode(), include_str!("../../fixtures/backup-v1.hex"));
+    assert_eq!(BackupRecord::decode(&record.encode()), Ok(record));
+    let draft =
+        PasscodeDraft { server: PasscodeServer::generate(&mut OsRng), expires_at_unix_s: 9 };
+    let again = PasscodeDraft::decode(&draft.encode()).ok().unwrap();
+    assert_eq!(*again.encode(), *draft.encode());
 }
 
 #[test]
@@ -113,6 +199,11 @@ proptest! {
         let _ = DataKeyRecord::decode(&bytes);
         let _ = WalletRecord::decode(&bytes);
         let _ = PreparationRecord::decode(&bytes);
+        let _ = WalletHead::decode(&bytes);
+        let _ = RecoveryRecord::decode(&bytes);
+        let _ = FactorRecord::decode(&bytes);
+        let _ = PasscodeDraft::decode(&bytes);
+        let _ = BackupRecord::decode(&bytes);
         let _ = DeploymentKeys::decode(&bytes);
     }
 }

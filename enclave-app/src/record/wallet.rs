@@ -3,7 +3,9 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use sharekeep_mpc::KeyShare;
 use sharekeep_schemas::enclave::{Row, WalletRow};
+use sharekeep_schemas::limits::MAX_DEVICES_PER_USER;
 use sharekeep_schemas::{DeviceId, Protocol, Scheme, WalletId, WalletStatus};
+use std::collections::BTreeSet;
 use zeroize::{Zeroize, Zeroizing};
 
 /// A wallet with the server's key share.
@@ -18,8 +20,9 @@ pub struct WalletRecord {
     pub epoch: u64,
     /// Where it stands.
     pub status: WalletStatus,
-    /// The device that holds party 0's share.
-    pub device: DeviceId,
+    /// The devices that hold party 0's share: the one that made it, and those that proved to hold
+    /// it again. Sorted.
+    pub devices: BTreeSet<DeviceId>,
     /// When it was made, in seconds since 1970.
     pub created_at_unix_s: u64,
     /// The server's share.
@@ -35,7 +38,7 @@ struct Wire {
     protocol: Protocol,
     epoch: u64,
     status: WalletStatus,
-    device: DeviceId,
+    devices: Vec<DeviceId>,
     created_at_unix_s: u64,
     #[serde(with = "serde_bytes")]
     share: Vec<u8>,
@@ -57,7 +60,7 @@ impl WalletRecord {
             protocol: self.protocol,
             epoch: self.epoch,
             status: self.status,
-            device: self.device,
+            devices: self.devices.iter().copied().collect(),
             created_at_unix_s: self.created_at_unix_s,
             share: self.share.to_sealed_bytes().to_vec(),
         })
@@ -70,6 +73,10 @@ impl WalletRecord {
     pub fn decode(bytes: &[u8]) -> Result<Self, NotARecord> {
         let wire: Wire = decode(bytes)?;
         check_version(wire.version)?;
+        let devices: BTreeSet<_> = wire.devices.iter().copied().collect();
+        if devices.len() > MAX_DEVICES_PER_USER || !devices.iter().eq(&wire.devices) {
+            return Err(NotARecord);
+        }
         let share = KeyShare::from_sealed_bytes(&wire.share).map_err(|_| NotARecord)?;
         if share.scheme().as_str() != wire.scheme.as_str() {
             return Err(NotARecord);
@@ -80,7 +87,7 @@ impl WalletRecord {
             protocol: wire.protocol,
             epoch: wire.epoch,
             status: wire.status,
-            device: wire.device,
+            devices,
             created_at_unix_s: wire.created_at_unix_s,
             share,
         })
@@ -104,5 +111,29 @@ impl WalletRecord {
             status: self.status,
             created_at_unix_s: self.created_at_unix_s,
         })
+    }
+}
+
+/// What counting and re-sealing need to know of a wallet. Its share stays unread: checking one costs
+/// CPU, and a user has many.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct WalletHead {
+    /// The wallet.
+    pub wallet: WalletId,
+    /// Generation of the shares.
+    pub epoch: u64,
+    /// Where it stands.
+    pub status: WalletStatus,
+}
+
+impl WalletHead {
+    /// Reads the head of an opened wallet.
+    ///
+    /// # Errors
+    /// [`NotARecord`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, NotARecord> {
+        let wire: Wire = decode(bytes)?;
+        check_version(wire.version)?;
+        Ok(Self { wallet: wire.wallet, epoch: wire.epoch, status: wire.status })
     }
 }

@@ -8,6 +8,7 @@ use axum::response::Response;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as B64};
 use sharekeep_schemas::ProblemCode;
 use sharekeep_schemas::http::AttestationAnswer;
+use sharekeep_steps::DurableStep;
 
 /// Get an attestation document
 ///
@@ -36,7 +37,7 @@ pub(crate) async fn get(Use(state): Use<State>, request: Request) -> Result<Resp
     let http = incoming.for_enclave(None, None);
     match ask(&state, &enclave, http, incoming.traceparent.as_ref(), records).await? {
         Settled::Done { body, writes } => {
-            state.store.commit(&writes, state.clock.now_unix_s()).await?;
+            state.store.commit(DurableStep::Attestation, &writes, state.clock.now_unix_s()).await?;
             Ok(json(body))
         }
         Settled::Refused { refusal, .. } => Err(refusal),

@@ -8,6 +8,7 @@ use axum::extract::{Path, State as Use};
 use axum::response::Response;
 use sharekeep_schemas::enclave::RecordQuery;
 use sharekeep_schemas::http::{SealedAnswer, SealedRequest};
+use sharekeep_steps::DurableStep;
 
 /// Abort a ceremony
 ///
@@ -27,5 +28,5 @@ pub(crate) async fn abort(
     Path(id): Path<String>,
     SealedPost(post): SealedPost,
 ) -> Result<Response> {
-    forward(state, post, vec![RecordQuery::One(in_path(&id)?)]).await
+    forward(state, post, DurableStep::AbortCeremony, vec![RecordQuery::One(in_path(&id)?)]).await
 }

@@ -6,6 +6,7 @@ use crate::state::State;
 use axum::extract::State as Use;
 use axum::response::Response;
 use sharekeep_schemas::http::{SealedAnswer, SealedRequest};
+use sharekeep_steps::DurableStep;
 
 /// Start a ceremony
 ///
@@ -24,5 +25,5 @@ pub(crate) async fn start(
     Use(state): Use<State>,
     SealedPost(post): SealedPost,
 ) -> Result<Response> {
-    forward(state, post, vec![]).await
+    forward(state, post, DurableStep::StartCeremony, vec![]).await
 }

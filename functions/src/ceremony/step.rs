@@ -7,6 +7,7 @@ use crate::state::State;
 use axum::extract::{Path, State as Use};
 use axum::response::Response;
 use sharekeep_schemas::http::{SealedAnswer, SealedRequest};
+use sharekeep_steps::DurableStep;
 
 /// Take a ceremony on
 ///
@@ -28,5 +29,5 @@ pub(crate) async fn step(
 ) -> Result<Response> {
     in_path(&id)?;
     // The ceremony itself is in the enclave's memory; its record is asked for when that matters.
-    forward(state, post, vec![]).await
+    forward(state, post, DurableStep::StepCeremony, vec![]).await
 }

@@ -15,6 +15,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use serde::de::DeserializeOwned;
+use sharekeep_schemas::ProblemCode;
 use sharekeep_schemas::codec;
 use sharekeep_schemas::enclave::{CALL_PATH, Call, EnclaveHealth, HEALTH_PATH, Reply};
 use sharekeep_schemas::limits::MAX_ENCLAVE_CALL_BYTES;
@@ -85,7 +86,12 @@ impl EnclaveClient {
     pub async fn call(&self, call: &Call, traceparent: Option<&str>) -> Result<Reply> {
         let body = codec::encode(call);
         if body.len() > MAX_ENCLAVE_CALL_BYTES {
-            return Err(Error::EnclaveBroken("more records asked for than a call can hold"));
+            // Bodies are much smaller: it is the records, which are as many as the user has made.
+            return Err(Error::refused_with(
+                ProblemCode::TooMany,
+                "what this request needs does not fit into one call: delete backups of archived \
+                 wallets",
+            ));
         }
         let mut request = self.request(Method::POST, CALL_PATH);
         if let Some(traceparent) = traceparent {

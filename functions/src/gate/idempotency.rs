@@ -22,6 +22,7 @@ use aws_sdk_dynamodb::types::{
 use rand_core::RngCore;
 use sharekeep_schemas::limits::{IDEMPOTENCY_LIFETIME_S, MAX_STORED_ANSWER_BYTES};
 use sharekeep_schemas::{IdempotencyKey, ProblemCode, SessionKeyId};
+use sharekeep_steps::{DurableStep, Moment, reached};
 use std::collections::HashMap;
 
 /// How long a function has, in seconds. Longer than an enclave call may take, short enough that a
@@ -88,8 +89,12 @@ impl Claim {
             .expression_attribute_values(":in_flight", text("in_flight"))
             .expression_attribute_values(":fingerprint", blob(*fingerprint))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        reached(DurableStep::ClaimRequest, Moment::Before);
         match put.send().await {
-            Ok(_) => Ok(Begun::First(claim)),
+            Ok(_) => {
+                reached(DurableStep::ClaimRequest, Moment::After);
+                Ok(Begun::First(claim))
+            }
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(failed)) => {
                     match failed.item() {

@@ -92,6 +92,10 @@ impl Incoming {
         ))
     }
 
+    pub(super) fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
     /// Whether the body says that it is JSON.
     pub(crate) fn is_json(&self) -> bool {
         self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(

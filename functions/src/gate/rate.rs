@@ -78,6 +78,17 @@ impl Bucket {
         Self::new(format!("rate#user#{user}"), per_minute)
     }
 
+    /// Guesses at a user's passcodes, and passcodes that they set: each costs the enclave public-key
+    /// work, a write and an event. What protects a passcode is the enclave's own count.
+    pub(crate) fn of_guesses(user: &UserId, state: &State) -> Self {
+        Self::new(format!("rate#guesses#{user}"), state.config.guesses_per_minute_per_user)
+    }
+
+    /// A user's changes of factors and restores: they read and write nearly all that a user has.
+    pub(crate) fn of_recoveries(user: &UserId, state: &State) -> Self {
+        Self::new(format!("rate#recoveries#{user}"), state.config.recoveries_per_minute_per_user)
+    }
+
     /// Takes a token for an unsigned request from each network that it comes from, the narrowest
     /// first: who has used up his own takes nothing from his neighbours.
     pub(crate) async fn take_of_address(

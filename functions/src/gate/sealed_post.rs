@@ -1,4 +1,4 @@
-use super::{Incoming, signature};
+use super::{Bucket, EntityTag, Incoming, RateSlot, signature};
 use crate::error::{Error, Result};
 use crate::observe::TraceParent;
 use crate::state::State;
@@ -28,10 +28,26 @@ pub(crate) struct Sealed {
     pub(crate) fingerprint: [u8; 32],
     pub(crate) http: HttpRequest,
     pub(crate) traceparent: Option<TraceParent>,
+    rate: RateSlot,
+}
+
+impl Sealed {
+    /// Whose request this is.
+    pub(crate) fn user(&self) -> Result<UserId> {
+        self.user.ok_or(Error::Internal("a session without its user"))
+    }
+
+    /// Takes a token of one more bucket: for requests that cost more than others.
+    pub(crate) async fn take(&self, state: &State, bucket: &Bucket) -> Result<()> {
+        bucket.take(state, &self.rate).await
+    }
 }
 
 /// A sealed POST of a session.
 pub(crate) struct SealedPost(pub(crate) Sealed);
+
+/// A sealed POST of a session that replaces what has this tag.
+pub(crate) struct ConditionalPost(pub(crate) Sealed, pub(crate) EntityTag);
 
 /// The sealed POST that opens a session.
 pub(crate) struct OpenSessionPost(pub(crate) Sealed);
@@ -41,24 +57,19 @@ impl FromRequest<State> for SealedPost {
 
     async fn from_request(request: Request, state: &State) -> Result<Self> {
         let incoming = Incoming::read(request).await?;
-        let headers = incoming.signature_headers()?;
-        let (session, record) = signature::of_session(state, &incoming, &headers).await?;
-        let idempotency_key = incoming.idempotency_key()?;
-        let body: SealedRequest = body(&incoming)?;
-        check_size(&body.sealed)?;
-        Ok(Self(sealed(
-            &incoming,
-            &headers,
-            idempotency_key,
-            Caller {
-                session: session.session,
-                tenant: session.tenant,
-                user: Some(session.user),
-                record: Some(record),
-            },
-            body.enclave_key,
-            &body.sealed,
-        )))
+        of_session(state, &incoming).await.map(Self)
+    }
+}
+
+impl FromRequest<State> for ConditionalPost {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &State) -> Result<Self> {
+        let incoming = Incoming::read(request).await?;
+        let mut post = of_session(state, &incoming).await?;
+        let tag = incoming.if_match()?;
+        post.fingerprint = conditional(&post.fingerprint, tag);
+        Ok(Self(post, tag))
     }
 }
 
@@ -83,6 +94,27 @@ impl FromRequest<State> for OpenSessionPost {
             &body.sealed,
         )))
     }
+}
+
+async fn of_session(state: &State, incoming: &Incoming) -> Result<Sealed> {
+    let headers = incoming.signature_headers()?;
+    let (session, record) = signature::of_session(state, incoming, &headers).await?;
+    let idempotency_key = incoming.idempotency_key()?;
+    let body: SealedRequest = body(incoming)?;
+    check_size(&body.sealed)?;
+    Ok(sealed(
+        incoming,
+        &headers,
+        idempotency_key,
+        Caller {
+            session: session.session,
+            tenant: session.tenant,
+            user: Some(session.user),
+            record: Some(record),
+        },
+        body.enclave_key,
+        &body.sealed,
+    ))
 }
 
 struct Caller {
@@ -110,6 +142,7 @@ fn sealed(
         http: incoming.for_enclave(Some(headers), Some(idempotency_key.clone())),
         idempotency_key,
         traceparent: incoming.traceparent.clone(),
+        rate: incoming.rate.clone(),
     }
 }
 
@@ -147,9 +180,15 @@ fn fingerprint(method: &str, path: &str, sealed: &[u8]) -> [u8; 32] {
     hash.finalize().into()
 }
 
+/// The fingerprint of a conditional request: with another condition it is another request, and is
+/// not answered with the stored answer of this one.
+fn conditional(fingerprint: &[u8; 32], tag: EntityTag) -> [u8; 32] {
+    Sha256::new().chain_update(fingerprint).chain_update(tag.0.to_be_bytes()).finalize().into()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::fingerprint;
+    use super::*;
 
     #[test]
     fn the_fingerprint_tells_methods_paths_and_bodies_apart() {
@@ -157,5 +196,7 @@ mod tests {
         assert_eq!(one, fingerprint("POST", "/v1/wallets", b"x"));
         assert_ne!(one, fingerprint("POST", "/v1/wallet", b"sx"));
         assert_ne!(one, fingerprint("POST", "/v1/wallets", b"y"));
+        assert_ne!(conditional(&one, EntityTag(1)), conditional(&one, EntityTag(2)));
+        assert_ne!(conditional(&one, EntityTag(1)), one);
     }
 }

@@ -7,6 +7,7 @@ use axum::extract::State as Use;
 use axum::response::Response;
 use sharekeep_schemas::enclave::{RecordKey, RecordQuery};
 use sharekeep_schemas::http::{OpenSessionRequest, SealedAnswer};
+use sharekeep_steps::DurableStep;
 
 /// Open a session
 ///
@@ -32,7 +33,7 @@ pub(crate) async fn open(
     let bucket = Bucket::of_openings(&post.tenant, &state);
     // Runs on when the caller hangs up, or nobody who does would be counted.
     let answered = tokio::spawn(async move {
-        let answer = forward(state.clone(), post, guesses).await?;
+        let answer = forward(state.clone(), post, DurableStep::OpenSession, guesses).await?;
         // It is committed, so it is answered: an empty bucket refuses the next one.
         let _ = bucket.take(&state, &RateSlot::default()).await;
         Ok(answer)

@@ -3,9 +3,10 @@ use super::{Store, fault_of, number};
 use crate::error::{Error, Result};
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{Delete, Put as PutItem, TransactWriteItem};
+use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put as PutItem, TransactWriteItem};
 use sharekeep_schemas::enclave::{Condition, Write};
 use sharekeep_schemas::limits::MAX_WRITES_PER_COMMIT;
+use sharekeep_steps::{DurableStep, Moment, reached};
 use std::time::Duration;
 
 /// How often a transaction that only collided with another one is tried. DynamoDB cancels both
@@ -15,16 +16,17 @@ const COLLISION_ATTEMPTS: u32 = 4;
 const COLLISION_PAUSE: Duration = Duration::from_millis(10);
 
 impl Store {
-    /// Commits an enclave's writes in one transaction: all or none.
+    /// Commits an enclave's writes in one transaction: all or none. The step says whose they are.
     ///
     /// Fails with [`Error::Conflict`] when a condition does not hold.
-    pub async fn commit(&self, writes: &[Write], now_unix_s: u64) -> Result<()> {
-        self.commit_with(writes, None, now_unix_s).await
+    pub async fn commit(&self, step: DurableStep, writes: &[Write], now_unix_s: u64) -> Result<()> {
+        self.commit_with(step, writes, None, now_unix_s).await
     }
 
     /// The same, with one more change of the functions' own in the transaction.
     pub(crate) async fn commit_with(
         &self,
+        step: DurableStep,
         writes: &[Write],
         own: Option<TransactWriteItem>,
         now_unix_s: u64,
@@ -40,6 +42,13 @@ impl Store {
         if items.is_empty() {
             return Ok(());
         }
+        reached(step, Moment::Before);
+        self.transact_patiently(items).await?;
+        reached(step, Moment::After);
+        Ok(())
+    }
+
+    async fn transact_patiently(&self, items: Vec<TransactWriteItem>) -> Result<()> {
         let mut pause = COLLISION_PAUSE;
         for _ in 1..COLLISION_ATTEMPTS {
             match self.transact(items.clone()).await {
@@ -62,6 +71,20 @@ impl Store {
 
     fn transact_item(&self, write: &Write, now_unix_s: u64) -> Result<TransactWriteItem> {
         let table = self.table(write.key.table());
+        if let Condition::Unchanged(version) = write.condition {
+            if write.put.is_some() {
+                return Err(Error::EnclaveBroken("a change of what shall stay"));
+            }
+            let check = ConditionCheck::builder()
+                .table_name(table)
+                .set_key(Some(primary_key(&write.key)))
+                .condition_expression("#version = :version")
+                .expression_attribute_names("#version", "version")
+                .expression_attribute_values(":version", number(version))
+                .build()
+                .map_err(|_| Error::Internal("condition check definition"))?;
+            return Ok(TransactWriteItem::builder().condition_check(check).build());
+        }
         match &write.put {
             Some(put) => {
                 let builder =
@@ -76,7 +99,7 @@ impl Store {
                         .condition_expression("#version = :version")
                         .expression_attribute_names("#version", "version")
                         .expression_attribute_values(":version", number(version)),
-                    Condition::Any => builder,
+                    Condition::Any | Condition::Unchanged(_) => builder,
                 };
                 let put = builder.build().map_err(|_| Error::Internal("put definition"))?;
                 Ok(TransactWriteItem::builder().put(put).build())
@@ -90,7 +113,7 @@ impl Store {
                         .condition_expression("#version = :version")
                         .expression_attribute_names("#version", "version")
                         .expression_attribute_values(":version", number(version)),
-                    Condition::Any => builder,
+                    Condition::Any | Condition::Unchanged(_) => builder,
                 };
                 let delete = builder.build().map_err(|_| Error::Internal("delete definition"))?;
                 Ok(TransactWriteItem::builder().delete(delete).build())

@@ -98,8 +98,20 @@ pub(super) fn is_over(item: &Item, now_unix_s: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sharekeep_schemas::enclave::{CeremonyRow, SessionRow, WalletRow};
+    use sharekeep_schemas::enclave::{
+        BackupRow, CeremonyRow, DeviceRow, EventRow, FactorRow, SessionRow, WalletRow,
+    };
     use sharekeep_schemas::*;
+
+    fn device(name: Option<String>, revoked_at_unix_s: Option<u64>) -> Row {
+        Row::Device(DeviceRow {
+            device: DeviceId::new([3; 16]),
+            name,
+            identity_key: ByteBuf::from(vec![11; 32]),
+            registered_at_unix_s: 12,
+            revoked_at_unix_s,
+        })
+    }
 
     fn rows() -> Vec<Row> {
         vec![
@@ -125,7 +137,7 @@ mod tests {
                 threshold: 2,
                 parties: 2,
                 epoch: 7,
-                status: WalletStatus::ActiveUnbacked,
+                status: WalletStatus::Active,
                 created_at_unix_s: 8,
             }),
             Row::Ceremony(CeremonyRow {
@@ -136,6 +148,27 @@ mod tests {
                 state: CeremonyState::Running,
                 wallet: None,
                 expires_at_unix_s: 11,
+            }),
+            Row::Backup(BackupRow {
+                wallet: WalletId::new([5; 16]),
+                epoch: 1,
+                generation: 2,
+                version: u64::MAX,
+                size: 3,
+                stored_at_unix_s: 4,
+            }),
+            Row::Factor(FactorRow {
+                factor: FactorId::new([12; 16]),
+                kind: FactorKind::CloudFile,
+                added_at_unix_s: 5,
+            }),
+            device(Some("Grüße".into()), Some(13)),
+            device(None, None),
+            Row::Event(EventRow {
+                event: EventId::new([14; 16]),
+                kind: EventKind::PasscodeDestroyed,
+                device: DeviceId::new([3; 16]),
+                at_unix_s: 15,
             }),
         ]
     }

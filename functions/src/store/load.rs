@@ -1,4 +1,5 @@
 use super::item::{Item, is_over, primary_key, row_of, sealed_of};
+use super::owned::Owned;
 use super::tables::SESSIONS_BY_USER;
 use super::{Store, fault_of, number, number_of, text, text_of};
 use crate::error::{Error, Result};
@@ -48,6 +49,18 @@ impl Store {
                     RecordQuery::DataKeysOf(tenant) => self.data_keys_of(tenant).await?,
                     RecordQuery::SessionsOf(user) => {
                         self.session_records_of(user, now_unix_s).await?
+                    }
+                    RecordQuery::WalletsOf(user) => {
+                        self.records_of(Owned::Wallets, user, now_unix_s).await?
+                    }
+                    RecordQuery::BackupsOf(user) => {
+                        self.records_of(Owned::Backups, user, now_unix_s).await?
+                    }
+                    RecordQuery::FactorsOf(user) => {
+                        self.records_of(Owned::Factors, user, now_unix_s).await?
+                    }
+                    RecordQuery::DevicesOf(user) => {
+                        self.records_of(Owned::Devices, user, now_unix_s).await?
                     }
                     RecordQuery::One(_) => continue,
                 };

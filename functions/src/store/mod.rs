@@ -11,12 +11,14 @@ mod fault;
 mod item;
 mod list;
 mod load;
+mod owned;
 mod tables;
 
 pub use connect::{StoreKeys, StoreSettings, TablePrefix};
-pub use cursor::WalletCursor;
-pub use list::WalletPage;
+pub use cursor::Cursor;
+pub use list::{Listed, RowPage};
 pub use load::FoundRow;
+pub use owned::Owned;
 
 pub(crate) use fault::{fault_of, is_condition_failure};
 pub(crate) use item::{blob, bytes_of, number, number_of, text, text_of};
@@ -32,8 +34,18 @@ pub struct Store {
 
 impl Store {
     /// Names of the tables that hold records of the enclave.
-    const RECORD_TABLES: &[&str] =
-        &["tenants", "data_keys", "metadata", "sessions", "devices", "wallets", "ceremonies"];
+    const RECORD_TABLES: &[&str] = &[
+        "tenants",
+        "data_keys",
+        "metadata",
+        "sessions",
+        "devices",
+        "wallets",
+        "backups",
+        "factors",
+        "events",
+        "ceremonies",
+    ];
     /// Names of the tables that are the functions' own.
     pub(crate) const IDEMPOTENCY_TABLE: &str = "idempotency";
     /// Nonces and rate counters.

@@ -1,16 +1,19 @@
-use super::guesses;
+use crate::backup;
 use crate::error::Result;
-use crate::exchange::forward;
+use crate::exchange::{deployment_keys, forward};
 use crate::gate::SealedPost;
 use crate::openapi::{PostHeaders, Problems};
 use crate::state::State;
 use axum::extract::{Path, State as Use};
 use axum::response::Response;
+use sharekeep_schemas::enclave::{RecordKey, RecordQuery};
 use sharekeep_schemas::http::{SealedAnswer, SealedRequest};
+use sharekeep_steps::DurableStep;
 
 /// Activate a wallet
 ///
-/// The client says that its share is stored durably; from then on the wallet signs.
+/// Stores its first backup; from then on, and not before, the wallet signs. Both are one
+/// transaction.
 #[utoipa::path(
     post, path = "/v1/wallets/{id}/activate", tag = "wallets",
     operation_id = "activateWallet",
@@ -26,6 +29,9 @@ pub(crate) async fn activate(
     Path(id): Path<String>,
     SealedPost(post): SealedPost,
 ) -> Result<Response> {
-    let guesses = guesses(&post, &id)?;
-    forward(state, post, guesses).await
+    let (user, wallet) = (post.user()?, backup::in_path(&id)?);
+    let mut guesses = backup::guesses(user, wallet);
+    guesses.push(RecordQuery::One(RecordKey::Recovery(user)));
+    guesses.extend(deployment_keys());
+    forward(state, post, DurableStep::ActivateWallet, guesses).await
 }

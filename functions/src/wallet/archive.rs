@@ -7,6 +7,7 @@ use crate::state::State;
 use axum::extract::{Path, State as Use};
 use axum::response::Response;
 use sharekeep_schemas::http::{SealedAnswer, SealedRequest};
+use sharekeep_steps::DurableStep;
 
 /// Archive a wallet
 ///
@@ -27,5 +28,5 @@ pub(crate) async fn archive(
     SealedPost(post): SealedPost,
 ) -> Result<Response> {
     let guesses = guesses(&post, &id)?;
-    forward(state, post, guesses).await
+    forward(state, post, DurableStep::ArchiveWallet, guesses).await
 }

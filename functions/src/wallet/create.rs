@@ -1,15 +1,18 @@
 use crate::error::Result;
-use crate::exchange::{deployment_keys, forward};
+use crate::exchange::{Precondition, deployment_keys, forward_if};
 use crate::gate::SealedPost;
 use crate::openapi::{PostHeaders, Problems};
 use crate::state::State;
 use axum::extract::State as Use;
 use axum::response::Response;
+use sharekeep_schemas::enclave::{RecordKey, RecordQuery};
 use sharekeep_schemas::http::{SealedAnswer, SealedRequest};
+use sharekeep_steps::DurableStep;
 
 /// Create a wallet
 ///
-/// Starts its key generation; the ceremony's further steps go to `/v1/ceremonies/{id}/steps`.
+/// Starts its key generation; the ceremony's further steps go to `/v1/ceremonies/{id}/steps`. The
+/// user needs factors first, so that the wallet can be backed up.
 #[utoipa::path(
     post, path = "/v1/wallets", tag = "wallets",
     operation_id = "createWallet",
@@ -24,5 +27,10 @@ pub(crate) async fn create(
     Use(state): Use<State>,
     SealedPost(post): SealedPost,
 ) -> Result<Response> {
-    forward(state, post, deployment_keys().to_vec()).await
+    let user = post.user()?;
+    let mut guesses =
+        vec![RecordQuery::One(RecordKey::Recovery(user)), RecordQuery::WalletsOf(user)];
+    guesses.extend(deployment_keys());
+    forward_if(state, post, DurableStep::CreateWallet, guesses, Precondition::RoomForWallet(user))
+        .await
 }

@@ -21,8 +21,7 @@ fn in_path(user: UserId, id: &str) -> Result<RecordKey> {
 
 /// What a change of the wallet in the path needs.
 fn guesses(post: &Sealed, id: &str) -> Result<Vec<RecordQuery>> {
-    let user = post.user.ok_or(Error::Internal("a session without its user"))?;
-    let mut guesses = vec![RecordQuery::One(in_path(user, id)?)];
+    let mut guesses = vec![RecordQuery::One(in_path(post.user()?, id)?)];
     guesses.extend(deployment_keys());
     Ok(guesses)
 }

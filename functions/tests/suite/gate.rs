@@ -34,21 +34,17 @@ fn refused<'w>(
 #[tokio::test]
 async fn an_unsigned_request_is_refused() {
     let world = World::new().await;
-    for (method, path) in [
-        ("GET", "/v1/sessions"),
-        ("GET", "/v1/wallets"),
-        ("GET", "/v1/wallets/AAAA"),
-        ("GET", "/v1/ceremonies/AAAA"),
-        ("POST", "/v1/sessions"),
-        ("POST", "/v1/sessions/AAAA/renew"),
-        ("POST", "/v1/sessions/AAAA/revoke"),
-        ("POST", "/v1/wallets"),
-        ("POST", "/v1/wallets/AAAA/activate"),
-        ("POST", "/v1/wallets/AAAA/archive"),
-        ("POST", "/v1/ceremonies"),
-        ("POST", "/v1/ceremonies/AAAA/steps"),
-        ("POST", "/v1/ceremonies/AAAA/abort"),
-    ] {
+    let gets = "sessions wallets wallets/AAAA wallets/AAAA/backup ceremonies/AAAA backups factors \
+                devices events";
+    let posts = "sessions sessions/AAAA/renew sessions/AAAA/revoke wallets wallets/AAAA/activate \
+                 wallets/AAAA/archive wallets/AAAA/backup wallets/AAAA/backup/open \
+                 wallets/AAAA/backup/delete recovery/open recovery/factors restore \
+                 factors/AAAA/register factors/AAAA/guess factors/AAAA/guess/finish \
+                 devices/AAAA/name devices/AAAA/revoke ceremonies ceremonies/AAAA/steps \
+                 ceremonies/AAAA/abort";
+    let gets = gets.split_whitespace().map(|path| ("GET", path));
+    for (method, path) in gets.chain(posts.split_whitespace().map(|path| ("POST", path))) {
+        let path = &format!("/v1/{path}");
         refused(&world, unsigned(method, path, b"{}"), ProblemCode::SignatureMissing).await;
     }
 }
@@ -157,8 +153,10 @@ async fn listing_needs_the_scope_to_read() {
     let world = World::new().await;
     let signer = Signer::new(SessionAlgorithm::Ed25519, USER);
     world.put_session(&signer, vec![Scope::Sign]).await;
-    let request = signer.request(&world, "GET", "/v1/wallets", b"");
-    refused(&world, request, ProblemCode::ScopeInsufficient).await;
+    for list in ["wallets", "backups", "factors", "devices", "events"] {
+        let request = signer.request(&world, "GET", &format!("/v1/{list}"), b"");
+        refused(&world, request, ProblemCode::ScopeInsufficient).await;
+    }
 }
 
 #[tokio::test]

@@ -98,7 +98,8 @@ async fn a_function_that_lost_its_lease_cannot_commit() {
     let (slow, second) = tokio::join!(slow, takes_over);
     assert_eq!(second.body, b"{\"n\":2}");
     slow.is_problem(ProblemCode::Conflict);
-    let wallets = world.store.wallets_of(&USER, 10, None).await.unwrap().wallets;
+    let page = world.store.page_of::<WalletRow>(&USER, 10, None, world.now()).await.unwrap();
+    let wallets = page.rows;
     assert_eq!(wallets.len(), 1);
     assert_eq!(wallets[0].wallet, WalletId::new([2; 16]));
     // Nor does its giving up free the key.

@@ -1,12 +1,14 @@
 //! The functions against the embedded DynamoDB and a scripted enclave on a Unix socket.
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail by panicking")]
 
+mod backup;
 mod described;
 mod exchange;
 mod gate;
 mod idempotency;
 mod listing;
 mod logs;
+mod recovery;
 mod scripted;
 mod store;
 mod world;

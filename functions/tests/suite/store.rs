@@ -1,9 +1,14 @@
 use crate::world::{embedded_store, record, store_at, wallet_row};
 use serde_bytes::ByteBuf;
 use sharekeep_functions::Error;
-use sharekeep_functions::store::WalletCursor;
+use sharekeep_functions::store::Cursor;
 use sharekeep_schemas::enclave::*;
 use sharekeep_schemas::*;
+use sharekeep_steps::DurableStep;
+use std::collections::BTreeSet;
+
+/// Where a test writes what another step would have written.
+const STEP: DurableStep = DurableStep::ProvisionTenants;
 
 const NOW: u64 = 1_000;
 
@@ -31,7 +36,7 @@ async fn of_racing_creations_one_wins() {
         .map(|version| {
             let store = store.clone();
             tokio::spawn(async move {
-                store.commit(&[put(wallet(1), Condition::Absent, version)], NOW).await
+                store.commit(STEP, &[put(wallet(1), Condition::Absent, version)], NOW).await
             })
         })
         .collect();
@@ -49,7 +54,7 @@ async fn of_racing_creations_one_wins() {
 #[tokio::test(flavor = "multi_thread")]
 async fn racing_updates_never_lose_one() {
     let store = embedded_store().await;
-    store.commit(&[put(wallet(1), Condition::Absent, 0)], NOW).await.unwrap();
+    store.commit(STEP, &[put(wallet(1), Condition::Absent, 0)], NOW).await.unwrap();
     let race: Vec<_> = (0..4)
         .map(|_| {
             let store = store.clone();
@@ -59,7 +64,7 @@ async fn racing_updates_never_lose_one() {
                     let seen = version_byte(&store, wallet(1)).await.unwrap();
                     let next =
                         put(wallet(1), Condition::Version(u64::from(seen)), u64::from(seen) + 1);
-                    match store.commit(&[next], NOW).await {
+                    match store.commit(STEP, &[next], NOW).await {
                         Ok(()) => done += 1,
                         Err(Error::Conflict) => {}
                         Err(other) => panic!("{other}"),
@@ -77,13 +82,13 @@ async fn racing_updates_never_lose_one() {
 #[tokio::test]
 async fn a_transaction_happens_whole_or_not_at_all() {
     let store = embedded_store().await;
-    store.commit(&[put(wallet(1), Condition::Absent, 1)], NOW).await.unwrap();
+    store.commit(STEP, &[put(wallet(1), Condition::Absent, 1)], NOW).await.unwrap();
     let attempt = [
         put(wallet(2), Condition::Absent, 1),
         put(wallet(1), Condition::Version(9), 10),
         put(wallet(3), Condition::Any, 1),
     ];
-    assert!(matches!(store.commit(&attempt, NOW).await, Err(Error::Conflict)));
+    assert!(matches!(store.commit(STEP, &attempt, NOW).await, Err(Error::Conflict)));
     assert_eq!(version_byte(&store, wallet(1)).await, Some(1));
     assert_eq!(version_byte(&store, wallet(2)).await, None);
     assert_eq!(version_byte(&store, wallet(3)).await, None);
@@ -94,15 +99,15 @@ async fn conditions_hold_for_puts_and_deletes() {
     let store = embedded_store().await;
     let conflict = |write| {
         let store = store.clone();
-        async move { matches!(store.commit(&[write], NOW).await, Err(Error::Conflict)) }
+        async move { matches!(store.commit(STEP, &[write], NOW).await, Err(Error::Conflict)) }
     };
     assert!(conflict(put(wallet(1), Condition::Version(1), 2)).await);
     assert!(conflict(delete(wallet(1), Condition::Version(1))).await);
-    store.commit(&[delete(wallet(1), Condition::Any)], NOW).await.unwrap();
-    store.commit(&[put(wallet(1), Condition::Absent, u64::MAX)], NOW).await.unwrap();
+    store.commit(STEP, &[delete(wallet(1), Condition::Any)], NOW).await.unwrap();
+    store.commit(STEP, &[put(wallet(1), Condition::Absent, u64::MAX)], NOW).await.unwrap();
     assert!(conflict(put(wallet(1), Condition::Absent, 2)).await);
     assert!(conflict(delete(wallet(1), Condition::Absent)).await);
-    store.commit(&[delete(wallet(1), Condition::Version(u64::MAX))], NOW).await.unwrap();
+    store.commit(STEP, &[delete(wallet(1), Condition::Version(u64::MAX))], NOW).await.unwrap();
     assert_eq!(version_byte(&store, wallet(1)).await, None);
 }
 
@@ -112,13 +117,13 @@ async fn a_record_whose_time_is_over_is_gone_although_ttl_has_not_removed_it() {
     let key = RecordKey::Ceremony(CeremonyId::new([1; 16]));
     let mut write = put(key.clone(), Condition::Absent, 1);
     write.put.as_mut().unwrap().expires_at_unix_s = Some(NOW + 10);
-    store.commit(&[write], NOW).await.unwrap();
+    store.commit(STEP, &[write], NOW).await.unwrap();
     let query = [RecordQuery::One(key.clone())];
     assert_eq!(store.load_all(&query, NOW + 9).await.unwrap()[0].found.len(), 1);
     assert_eq!(store.load_all(&query, NOW + 10).await.unwrap()[0].found.len(), 0);
     let again = [put(key.clone(), Condition::Absent, 2)];
-    assert!(matches!(store.commit(&again, NOW + 9).await, Err(Error::Conflict)));
-    store.commit(&again, NOW + 10).await.unwrap();
+    assert!(matches!(store.commit(STEP, &again, NOW + 9).await, Err(Error::Conflict)));
+    store.commit(STEP, &again, NOW + 10).await.unwrap();
     assert_eq!(version_byte(&store, key).await, Some(2));
 }
 
@@ -131,9 +136,9 @@ async fn data_keys_come_in_order_and_only_of_the_tenant() {
     };
     for number in [10, 9, 100] {
         let write = put(key("demo", number), Condition::Absent, u64::from(number));
-        store.commit(&[write], NOW).await.unwrap();
+        store.commit(STEP, &[write], NOW).await.unwrap();
     }
-    store.commit(&[put(key("demo-2", 1), Condition::Absent, 1)], NOW).await.unwrap();
+    store.commit(STEP, &[put(key("demo-2", 1), Condition::Absent, 1)], NOW).await.unwrap();
     let query = RecordQuery::DataKeysOf("demo".parse().unwrap());
     let loaded = store.load_all(&[query], NOW).await.unwrap();
     let numbers: Vec<_> = loaded[0].found.iter().map(|record| record.key.clone()).collect();
@@ -166,11 +171,11 @@ async fn sessions_are_found_by_their_user_until_they_are_over() {
         };
         let write =
             Write { key: RecordKey::Session(id), condition: Condition::Absent, put: Some(put) };
-        store.commit(&[write], NOW).await.unwrap();
+        store.commit(STEP, &[write], NOW).await.unwrap();
     }
     // The mark of a used token lies in the same table.
     let token = RecordKey::Token(TokenId::new([1; 32]));
-    store.commit(&[put(token, Condition::Absent, 1)], NOW).await.unwrap();
+    store.commit(STEP, &[put(token, Condition::Absent, 1)], NOW).await.unwrap();
 
     let query = RecordQuery::SessionsOf(UserId::new([1; 32]));
     let found = |loaded: Vec<LoadedRecord>| {
@@ -193,25 +198,100 @@ async fn pages_show_every_wallet_once_and_no_other_users() {
             condition: Condition::Absent,
             put: Some(record(1, vec![n], wallet_row(id))),
         };
-        store.commit(&[write], NOW).await.unwrap();
+        store.commit(STEP, &[write], NOW).await.unwrap();
     }
     let (mut seen, mut after) = (Vec::new(), None);
     for expected in [3, 3, 1] {
-        let page = store.wallets_of(&user, 3, after).await.unwrap();
-        assert_eq!(page.wallets.len(), expected);
-        seen.extend(page.wallets.iter().map(|row| row.wallet.as_bytes()[0]));
-        after = page.next.map(|next| WalletCursor::decode(&next.encode()).unwrap());
+        let page = store.page_of::<WalletRow>(&user, 3, after, NOW).await.unwrap();
+        assert_eq!(page.rows.len(), expected);
+        seen.extend(page.rows.iter().map(|row| row.wallet.as_bytes()[0]));
+        after = page.next.map(|next| Cursor::decode(&next.encode()).unwrap());
     }
     assert_eq!(after, None);
     assert_eq!(seen, [0, 1, 2, 3, 4, 5, 6]);
     // A page that is exactly full is the last one.
-    assert!(store.wallets_of(&user, 7, None).await.unwrap().next.is_none());
+    assert!(store.page_of::<WalletRow>(&user, 7, None, NOW).await.unwrap().next.is_none());
+}
+
+#[tokio::test]
+async fn a_list_for_an_enclave_is_whole_or_refused() {
+    let store = embedded_store().await;
+    let user = UserId::new([1; 32]);
+    let max = sharekeep_schemas::limits::MAX_RECORDS_PER_QUERY as u8;
+    let writes: Vec<_> = (0..max).map(|n| put(wallet(n), Condition::Absent, 1)).collect();
+    for some in writes.chunks(80) {
+        store.commit(STEP, some, NOW).await.unwrap();
+    }
+    let query = [RecordQuery::WalletsOf(user)];
+    let loaded = store.load_all(&query, NOW).await.unwrap();
+    let keys: BTreeSet<_> = loaded[0].found.iter().map(|record| record.key.clone()).collect();
+    assert_eq!((loaded[0].found.len(), keys.len()), (usize::from(max), usize::from(max)));
+    assert!((0..max).all(|n| keys.contains(&wallet(n))));
+    store.commit(STEP, &[put(wallet(max), Condition::Absent, 1)], NOW).await.unwrap();
+    let error = store.load_all(&query, NOW).await.err();
+    assert!(matches!(error, Some(Error::Refused { code: ProblemCode::TooMany, .. })), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_list_of_several_megabytes_is_loaded_whole() {
+    let store = embedded_store().await;
+    let user = UserId::new([1; 32]);
+    for n in 0..12 {
+        let key = RecordKey::Backup { user, wallet: WalletId::new([n; 16]) };
+        let put = record(1, vec![n; 250_000], Row::Empty);
+        let write = Write { key, condition: Condition::Absent, put: Some(put) };
+        store.commit(STEP, &[write], NOW).await.unwrap();
+    }
+    let loaded = store.load_all(&[RecordQuery::BackupsOf(user)], NOW).await.unwrap();
+    let found: Vec<_> = loaded[0].found.iter().map(|record| record.bytes[0]).collect();
+    assert_eq!(found, (0..12).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn lists_of_factors_and_devices_hold_nothing_else_and_no_decoys() {
+    let store = embedded_store().await;
+    let (user, other) = (UserId::new([1; 32]), UserId::new([2; 32]));
+    let factor = |user, n| RecordKey::Factor { user, factor: FactorId::new([n; 16]) };
+    let device = |user, n| RecordKey::Device { user, device: DeviceId::new([n; 16]) };
+    let row = |n| {
+        let (factor, kind) = (FactorId::new([n; 16]), FactorKind::Passcode);
+        Row::Factor(FactorRow { factor, kind, added_at_unix_s: NOW })
+    };
+    let scope = PreparationScope::Pair(Protocol::Cggmp24);
+    let others = [
+        RecordKey::Recovery(user),
+        RecordKey::PasscodeDraft { user, factor: FactorId::new([1; 16]) },
+        RecordKey::Preparation { user, device: DeviceId::new([1; 16]), scope },
+        factor(other, 3),
+        device(other, 3),
+    ];
+    for key in others {
+        store.commit(STEP, &[put(key, Condition::Absent, 9)], NOW).await.unwrap();
+    }
+    let mut writes = vec![put(device(user, 1), Condition::Absent, 1)];
+    let real = Some(record(1, vec![1], row(1)));
+    writes.push(Write { key: factor(user, 1), condition: Condition::Absent, put: real });
+    // More decoys than a list may have records: who is signed in makes them by guessing.
+    for n in 2..=230 {
+        writes.push(put(factor(user, n), Condition::Absent, u64::from(n)));
+    }
+    for some in writes.chunks(80) {
+        store.commit(STEP, some, NOW).await.unwrap();
+    }
+    for (query, key) in [
+        (RecordQuery::FactorsOf(user), factor(user, 1)),
+        (RecordQuery::DevicesOf(user), device(user, 1)),
+    ] {
+        let loaded = store.load_all(&[query], NOW).await.unwrap();
+        let found: Vec<_> = loaded[0].found.iter().map(|record| &record.key).collect();
+        assert_eq!(found, [&key]);
+    }
 }
 
 #[tokio::test]
 async fn the_same_query_twice_in_a_batch_is_answered() {
     let store = embedded_store().await;
-    store.commit(&[put(wallet(1), Condition::Absent, 1)], NOW).await.unwrap();
+    store.commit(STEP, &[put(wallet(1), Condition::Absent, 1)], NOW).await.unwrap();
     let query = RecordQuery::One(wallet(1));
     let loaded = store.load_all(&[query.clone(), query], NOW).await.unwrap();
     assert!(loaded.iter().all(|loaded| loaded.found.len() == 1));
@@ -221,7 +301,7 @@ async fn the_same_query_twice_in_a_batch_is_answered() {
 async fn tables_can_be_created_again() {
     let store = embedded_store().await;
     store.create_tables().await.unwrap();
-    assert_eq!(store.table_names().len(), 9);
+    assert_eq!(store.table_names().len(), 12);
 }
 
 #[tokio::test]
@@ -248,6 +328,6 @@ async fn a_store_that_is_away_or_throttles_is_unavailable() {
     let store = store_at(endpoint);
     let error = store.row(&wallet(1)).await.err();
     assert!(matches!(error, Some(Error::StoreUnavailable(_))), "{error:?}");
-    let error = store.commit(&[put(wallet(1), Condition::Any, 1)], NOW).await.err();
+    let error = store.commit(STEP, &[put(wallet(1), Condition::Any, 1)], NOW).await.err();
     assert!(matches!(error, Some(Error::StoreUnavailable(_))), "{error:?}");
 }

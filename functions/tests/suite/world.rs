@@ -18,11 +18,15 @@ use sharekeep_schemas::enclave::*;
 use sharekeep_schemas::http::{Base64Url, SealedRequest};
 use sharekeep_schemas::tenant::{SignedTenantDocument, TenantDocument};
 use sharekeep_schemas::*;
+use sharekeep_steps::DurableStep;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tower::ServiceExt;
+
+/// Where a test writes what another step would have written.
+const STEP: DurableStep = DurableStep::ProvisionTenants;
 
 pub(crate) const HOST: &str = "api.example";
 pub(crate) const START_S: u64 = 1_800_000_000;
@@ -94,7 +98,7 @@ impl World {
 
     pub(crate) async fn put(&self, key: RecordKey, put: Put) {
         let write = Write { key, condition: Condition::Any, put: Some(put) };
-        self.store.commit(&[write], self.now()).await.unwrap();
+        self.store.commit(STEP, &[write], self.now()).await.unwrap();
     }
 
     pub(crate) async fn put_tenant(&self, requests_per_minute: u32) {
@@ -238,8 +242,19 @@ pub(crate) fn wallet_row(wallet: WalletId) -> Row {
         threshold: 2,
         parties: 2,
         epoch: 1,
-        status: WalletStatus::ActiveUnbacked,
+        status: WalletStatus::Active,
         created_at_unix_s: START_S,
+    })
+}
+
+pub(crate) fn backup_row(wallet: WalletId, version: u64) -> Row {
+    Row::Backup(BackupRow {
+        wallet,
+        epoch: 1,
+        generation: 2,
+        version,
+        size: 10_240,
+        stored_at_unix_s: START_S,
     })
 }
 

@@ -3,7 +3,10 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use sharekeep::{AttestationRoot, Pins, ProviderUrl, RetryPolicy, ServiceUrl, Settings, fuzzed};
+use sharekeep::{
+    AttestationRoot, Bundle, FactorFile, Pins, ProviderUrl, RetryPolicy, ServiceUrl, Settings,
+    fuzzed,
+};
 
 use super::schemas::json;
 
@@ -26,6 +29,19 @@ pub(crate) fn files(bytes: &[u8]) {
         }
     }
     json::<Pins>(bytes);
+}
+
+/// Files that the user keeps elsewhere: factors, and bundles for recovery with no service.
+pub(crate) fn kept_files(bytes: &[u8]) {
+    if let Some(bundle) = Bundle::from_json(bytes) {
+        let written = bundle.to_json().expect("what was read can be written");
+        assert_eq!(Bundle::from_json(&written), Some(bundle), "and is the same bundle");
+    }
+    if let Some(file) = str::from_utf8(bytes).ok().and_then(FactorFile::from_text) {
+        let text = file.to_text();
+        let again = FactorFile::from_text(&text).expect("what was written can be read");
+        assert_eq!(again.to_text(), text, "and is the same factor");
+    }
 }
 
 /// Discovery documents and token answers.

@@ -8,9 +8,12 @@ use sharekeep_enclave_app::core::{Route, fuzzed_token, route};
 use sharekeep_enclave_app::net::{HttpsClient, Roots};
 use sharekeep_enclave_app::ports::{EgressProxy, ProxyAddress, fuzzed_answer};
 use sharekeep_enclave_app::record::{
-    CeremonyRecord, DataKeyRecord, DeploymentKeys, DeviceRecord, PreparationRecord, SessionRecord,
-    TokenRecord, WalletRecord,
+    BackupRecord, CeremonyRecord, DataKeyRecord, DeploymentKeys, DeviceRecord, FactorRecord,
+    PasscodeDraft, PreparationRecord, RecoveryRecord, SessionHints, SessionRecord, TokenRecord,
+    WalletHead, WalletRecord,
 };
+
+use super::schemas::cbor;
 
 /// The time of the token that is the seed.
 const NOW_UNIX_S: u64 = 1_800_000_000;
@@ -49,17 +52,29 @@ pub(crate) fn records(bytes: &[u8]) {
         )+ };
     }
     check!(
+        BackupRecord,
         CeremonyRecord,
         DataKeyRecord,
         DeploymentKeys,
         DeviceRecord,
+        PasscodeDraft,
         PreparationRecord,
+        RecoveryRecord,
         SessionRecord,
         TokenRecord,
         WalletRecord
     );
     if let Ok(record) = PreparationRecord::decode(bytes) {
         let _ = record.preparation();
+    }
+    if let Ok(record) = FactorRecord::decode(bytes) {
+        let written = record.encode().expect("what was read fits");
+        let again = FactorRecord::decode(&written).expect("what was written can be read");
+        assert!(again.encode() == Ok(written), "and is the same record");
+    }
+    cbor::<SessionHints>(bytes);
+    if WalletRecord::decode(bytes).is_ok() {
+        assert!(WalletHead::decode(bytes).is_ok(), "a wallet has a head");
     }
 }
 
@@ -76,6 +91,17 @@ pub(crate) fn route_of(bytes: &[u8]) {
         Route::CreateWallet => "POST /v1/wallets".to_owned(),
         Route::ActivateWallet(id) => format!("POST /v1/wallets/{id}/activate"),
         Route::ArchiveWallet(id) => format!("POST /v1/wallets/{id}/archive"),
+        Route::PutBackup(id) => format!("POST /v1/wallets/{id}/backup"),
+        Route::OpenBackup(id) => format!("POST /v1/wallets/{id}/backup/open"),
+        Route::DeleteBackup(id) => format!("POST /v1/wallets/{id}/backup/delete"),
+        Route::OpenRecovery => "POST /v1/recovery/open".to_owned(),
+        Route::ChangeFactors => "POST /v1/recovery/factors".to_owned(),
+        Route::RegisterPasscode(id) => format!("POST /v1/factors/{id}/register"),
+        Route::StartGuess(id) => format!("POST /v1/factors/{id}/guess"),
+        Route::FinishGuess(id) => format!("POST /v1/factors/{id}/guess/finish"),
+        Route::NameDevice(id) => format!("POST /v1/devices/{id}/name"),
+        Route::RevokeDevice(id) => format!("POST /v1/devices/{id}/revoke"),
+        Route::Restore => "POST /v1/restore".to_owned(),
         Route::StartCeremony => "POST /v1/ceremonies".to_owned(),
         Route::StepCeremony(id) => format!("POST /v1/ceremonies/{id}/steps"),
         Route::AbortCeremony(id) => format!("POST /v1/ceremonies/{id}/abort"),

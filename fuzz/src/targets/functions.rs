@@ -20,9 +20,11 @@ use http::{HeaderName, HeaderValue, Request, StatusCode};
 use rand_core::OsRng;
 use sharekeep_channel::signature::{Nonce, RequestParts, SessionSigningKey, sign};
 use sharekeep_functions::enclave_client::{EnclaveAddress, EnclaveClient, OneEnclave};
-use sharekeep_functions::store::{Store, TablePrefix, WalletCursor};
+use sharekeep_functions::store::{Cursor, Store, TablePrefix};
 use sharekeep_functions::{Clock, Config, State, app};
-use sharekeep_schemas::enclave::{RecordKey, RecordQuery};
+use sharekeep_schemas::enclave::{
+    BackupRow, DeviceRow, EventRow, FactorRow, RecordKey, RecordQuery, WalletRow,
+};
 use sharekeep_schemas::tenant::{SignedTenantDocument, TenantDocument};
 use sharekeep_schemas::{SessionKeyId, TenantId, UserId, WalletId, codec};
 use tokio::runtime::Runtime;
@@ -34,7 +36,7 @@ const NOW_UNIX_S: u64 = 1_800_000_000;
 /// The place in a list, as clients hand it back: one place has one text.
 pub(crate) fn cursor(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else { return };
-    if let Ok(cursor) = WalletCursor::decode(text) {
+    if let Ok(cursor) = Cursor::decode(text) {
         assert_eq!(cursor.encode(), text);
     }
 }
@@ -78,12 +80,20 @@ pub(crate) fn store(bytes: &[u8]) {
     let user = UserId::new([1; 32]);
     runtime().block_on(async {
         let _ = STORE.row(&RecordKey::Session(SessionKeyId::new([2; 32]))).await;
-        let _ = STORE.wallets_of(&user, 10, None).await;
+        let _ = STORE.page_of::<WalletRow>(&user, 10, None, NOW_UNIX_S).await;
+        let _ = STORE.page_of::<BackupRow>(&user, 10, None, NOW_UNIX_S).await;
+        let _ = STORE.page_of::<FactorRow>(&user, 10, None, NOW_UNIX_S).await;
+        let _ = STORE.page_of::<DeviceRow>(&user, 10, None, NOW_UNIX_S).await;
+        let _ = STORE.page_of::<EventRow>(&user, 10, None, NOW_UNIX_S).await;
         let _ = STORE.sessions_of(&user, NOW_UNIX_S).await;
         let queries = [
             RecordQuery::One(RecordKey::Wallet { user, wallet: WalletId::new([3; 16]) }),
             RecordQuery::DataKeysOf(TenantId::deployment()),
             RecordQuery::SessionsOf(user),
+            RecordQuery::WalletsOf(user),
+            RecordQuery::BackupsOf(user),
+            RecordQuery::FactorsOf(user),
+            RecordQuery::DevicesOf(user),
         ];
         for query in queries {
             let _ = STORE.load_all(&[query], NOW_UNIX_S).await;

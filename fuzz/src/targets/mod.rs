@@ -6,4 +6,5 @@ pub(crate) mod enclave;
 pub(crate) mod functions;
 pub(crate) mod messages;
 pub(crate) mod mpc;
+pub(crate) mod recovery;
 pub(crate) mod schemas;

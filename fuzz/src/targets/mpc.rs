@@ -4,9 +4,9 @@ use std::sync::OnceLock;
 
 use rand_core::OsRng;
 use sharekeep_mpc::{
-    Ceremony, ExecutionId, KeyShare, PartyIndex, Prehash, Preparation, Preparing, Protocol, Roster,
-    Scheme, SchnorrKey, SigningInput, WireMessage, keygen, prepare, safe_prime::PaillierPrimes,
-    sign,
+    Ceremony, ExecutionId, KeyShare, PartyIndex, PossessionBinding, PossessionProof, Prehash,
+    Preparation, Preparing, Protocol, Roster, Scheme, SchnorrKey, SigningInput, WireMessage,
+    keygen, prepare, safe_prime::PaillierPrimes, sign,
 };
 
 static PRIMES: &[u8] =
@@ -132,6 +132,31 @@ pub(crate) fn auxiliary_bodies(bytes: &[u8]) {
         prepare(ID, roster(me), Preparing::Cggmp24 { primes }, &mut OsRng).unwrap()
     };
     attack(start, 1 + u16::from(round % 2), body);
+}
+
+/// Proofs of possession: the first byte chooses the scheme. The rest is a proof, and what an honest
+/// proof is changed by: nothing but that proof itself holds.
+pub(crate) fn possession(bytes: &[u8]) {
+    let [scheme, bytes @ ..] = bytes else { return };
+    let wallets = wallets();
+    let [verifier, prover] = match scheme % 3 {
+        0 => &wallets.ecdsa,
+        1 => &wallets.eddsa,
+        _ => &wallets.schnorr,
+    };
+    let binding =
+        PossessionBinding { wallet: &[5; 16], epoch: 1, party: prover.party(), nonce: &[6; 32] };
+    let holds = |proof: &[u8]| {
+        PossessionProof::from_bytes(proof)
+            .is_ok_and(|proof| verifier.verify_possession(&binding, &proof).is_ok())
+    };
+    assert!(!holds(bytes), "the share is of this run");
+    let honest = prover.prove_possession(&binding, &mut OsRng).unwrap();
+    let mut changed = honest.as_bytes().to_vec();
+    let length = changed.len().max(bytes.len());
+    changed.resize(length, 0);
+    changed.iter_mut().zip(bytes).for_each(|(byte, change)| *byte ^= change);
+    assert_eq!(holds(&changed), changed == honest.as_bytes());
 }
 
 /// Key shares and preparations as they come out of storage.

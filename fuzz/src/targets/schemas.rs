@@ -9,18 +9,21 @@ use sharekeep_schemas::enclave::{
     Call, EnclaveHealth, LoadedRecord, Put, RecordKey, RecordQuery, Reply, Row, StoredRecord, Write,
 };
 use sharekeep_schemas::http::{
-    AttestationAnswer, CeremonyView, Health, OpenSessionRequest, Page, Readiness, SealedAnswer,
-    SealedRequest, SessionView, WalletView,
+    AttestationAnswer, BackupView, CeremonyView, DeviceView, EventView, FactorView, Health,
+    OpenSessionRequest, Page, Readiness, SealedAnswer, SealedRequest, SessionView, WalletView,
 };
 use sharekeep_schemas::sealed::{
-    CeremonyAborted, CeremonyAnswer, CreateWallet, OpenSession, Plain, SessionOpened,
-    SessionRenewed, SessionRevoked, StartCeremony, StepCeremony, WalletChanged,
+    ActivateWallet, BackupDeleted, BackupOpened, BackupStored, CeremonyAborted, CeremonyAnswer,
+    ChangeFactors, CreateWallet, DeviceChanged, FactorsChanged, FinishGuess, GuessFinished,
+    GuessStarted, NameDevice, OpenSession, PasscodeRegistered, Plain, PutBackup, RecoveryOpened,
+    RegisterPasscode, Restore, Restored, SessionOpened, SessionRenewed, SessionRevoked,
+    StartCeremony, StartGuess, StepCeremony, WalletChanged,
 };
 use sharekeep_schemas::tenant::{SignedTenantDocument, TenantDocument};
 use sharekeep_schemas::trust::TrustConfiguration;
 use sharekeep_schemas::{
-    CeremonyId, DeviceId, EnclaveKeyId, IdempotencyKey, PreparationId, Problem, SessionKeyId,
-    TenantId, TokenId, UserId, WalletId, codec, limits,
+    CeremonyId, DeviceId, EnclaveKeyId, EventId, FactorId, IdempotencyKey, PreparationId, Problem,
+    SessionKeyId, TenantId, TokenId, UserId, WalletId, codec, limits,
 };
 
 /// Reads a value; one that is read has one encoding, which is read as the same value.
@@ -67,6 +70,10 @@ pub(crate) fn http(bytes: &[u8]) {
     json::<AttestationAnswer>(bytes);
     json::<Page<WalletView>>(bytes);
     json::<Page<SessionView>>(bytes);
+    json::<Page<BackupView>>(bytes);
+    json::<Page<FactorView>>(bytes);
+    json::<Page<DeviceView>>(bytes);
+    json::<Page<EventView>>(bytes);
     json::<CeremonyView>(bytes);
     json::<Health>(bytes);
     json::<Readiness>(bytes);
@@ -87,6 +94,8 @@ pub(crate) fn ids(bytes: &[u8]) {
     check::<CeremonyId>(text);
     check::<PreparationId>(text);
     check::<EnclaveKeyId>(text);
+    check::<EventId>(text);
+    check::<FactorId>(text);
     check::<SessionKeyId>(text);
     check::<TokenId>(text);
     check::<TenantId>(text);
@@ -118,4 +127,22 @@ pub(crate) fn sealed(bytes: &[u8]) {
     cbor::<CeremonyAnswer>(bytes);
     cbor::<WalletChanged>(bytes);
     cbor::<CeremonyAborted>(bytes);
+    cbor::<ActivateWallet>(bytes);
+    cbor::<PutBackup>(bytes);
+    cbor::<BackupStored>(bytes);
+    cbor::<BackupOpened>(bytes);
+    cbor::<BackupDeleted>(bytes);
+    cbor::<RegisterPasscode>(bytes);
+    cbor::<PasscodeRegistered>(bytes);
+    cbor::<ChangeFactors>(bytes);
+    cbor::<FactorsChanged>(bytes);
+    cbor::<RecoveryOpened>(bytes);
+    cbor::<StartGuess>(bytes);
+    cbor::<GuessStarted>(bytes);
+    cbor::<FinishGuess>(bytes);
+    cbor::<GuessFinished>(bytes);
+    cbor::<NameDevice>(bytes);
+    cbor::<DeviceChanged>(bytes);
+    cbor::<Restore>(bytes);
+    cbor::<Restored>(bytes);
 }

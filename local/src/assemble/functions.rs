@@ -7,6 +7,7 @@ use sharekeep_functions::enclave_client::{EnclaveAddress, EnclaveClient, OneEncl
 use sharekeep_functions::store::{Store, StoreKeys, StoreSettings, TablePrefix};
 use sharekeep_functions::{Clock, Config, State, app};
 use sharekeep_schemas::enclave::{Condition, Put, RecordKey, Row, Write};
+use sharekeep_steps::DurableStep;
 
 use crate::Error;
 use crate::identity_provider::unix_now_s;
@@ -50,19 +51,18 @@ pub async fn provision_store(store: &Store, tenants: &[SignedTenant]) -> Result<
             }),
         })
         .collect();
-    store.commit(&writes, unix_now_s()).await.map_err(failed)
+    store.commit(DurableStep::ProvisionTenants, &writes, unix_now_s()).await.map_err(failed)
 }
 
-/// All the functions' routers as one service. `expected_pcrs` are what a ready enclave shows.
+/// All the functions' routers as one service.
 pub fn build_functions(
     store: Store,
     enclave_socket: &Path,
-    expected_pcrs: Vec<Vec<u8>>,
+    config: Config,
     clock: Arc<dyn Clock>,
 ) -> Router {
     let client = EnclaveClient::new(EnclaveAddress::Unix(enclave_socket.to_owned()));
     let directory = Arc::new(OneEnclave::new(client));
-    let config = Config { expected_pcrs, ..Config::default() };
     app(State::with_clock(config, store, directory, clock))
 }
 

@@ -20,6 +20,7 @@ use tokio_rustls::rustls::ServerConfig;
 use zeroize::Zeroizing;
 
 use crate::background::Background;
+use crate::world::Purpose;
 use crate::{Error, data_dir, tls};
 use keys::SigningKeys;
 
@@ -29,6 +30,9 @@ pub const DEVELOPMENT: &str = "development";
 pub const PARTNER: &str = "partner";
 /// The names of the test users.
 pub const TEST_USERS: &[&str] = &["alice", "bob"];
+/// While a stack is measured, whoever has this before a number in their name is a user too, and all
+/// of them have one password: that of the file with this name.
+pub const CROWD: &str = "crowd";
 
 /// A running identity provider.
 pub struct IdentityProvider {
@@ -39,11 +43,22 @@ pub struct IdentityProvider {
 struct Realm {
     issuers: Vec<Issuer>,
     users: Vec<TestUser>,
+    crowd: Option<TestUser>,
 }
 
 impl Realm {
     fn issuer(&self, name: &str) -> Option<&Issuer> {
         self.issuers.iter().find(|issuer| issuer.name == name)
+    }
+
+    /// The password of whoever has a name, if somebody has it.
+    fn password_of(&self, name: &str) -> Option<&str> {
+        let in_crowd = || {
+            let number = name.strip_prefix(CROWD)?.strip_prefix('-')?;
+            number.parse::<u32>().is_ok().then_some(self.crowd.as_ref()?)
+        };
+        let user = self.users.iter().find(|user| user.name == name).or_else(in_crowd);
+        user.map(TestUser::password)
     }
 }
 
@@ -72,6 +87,7 @@ impl IdentityProvider {
         dir: &Path,
         listener: TcpListener,
         tls: Arc<ServerConfig>,
+        purpose: Purpose,
         background: &Background,
     ) -> Result<Self, Error> {
         let port = listener.local_addr().map_err(|e| Error::io("ask", "a socket", e))?.port();
@@ -83,7 +99,10 @@ impl IdentityProvider {
             .iter()
             .map(|name| TestUser::load_or_create(dir, name))
             .collect::<Result<_, _>>()?;
-        let realm = Arc::new(Realm { issuers, users });
+        let crowd = (purpose == Purpose::Measurement)
+            .then(|| TestUser::load_or_create(dir, CROWD))
+            .transpose()?;
+        let realm = Arc::new(Realm { issuers, users, crowd });
         tls::serve(listener, tls, routes::router(Arc::clone(&realm)), background);
         Ok(Self { realm, port })
     }

@@ -34,6 +34,7 @@ impl ChildProcess {
         program: &Path,
         role: &'static str,
         configuration: &C,
+        environment: &[(&str, &str)],
         log: PathBuf,
     ) -> Result<Self, Error> {
         let log_file = OpenOptions::new()
@@ -44,6 +45,7 @@ impl ChildProcess {
             .map_err(|e| Error::io("open", &log, e))?;
         let mut child = Command::new(program)
             .arg(role)
+            .envs(environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log_file)
@@ -89,6 +91,12 @@ impl ChildProcess {
             Err(error) => format!("cannot be waited for ({error})"),
         };
         Error::Process { role: self.role, reason, log: self.log.clone() }
+    }
+
+    /// Kills the process, if it still runs, and waits until it is gone.
+    pub(super) async fn kill(&mut self) {
+        // An error means that it is gone already.
+        let _ = self.child.kill().await;
     }
 
     /// Asks the process to stop and waits; kills it when it takes too long.

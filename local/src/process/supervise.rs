@@ -3,10 +3,10 @@ use std::path::{Path, PathBuf};
 use sharekeep_schemas::http::Base64Url;
 use tokio_util::sync::CancellationToken;
 
-use super::{ChildProcess, EnclaveConfiguration, FunctionsConfiguration};
+use super::{ChildProcess, EnclaveBounds, EnclaveConfiguration, FunctionsConfiguration};
 use crate::assemble::{connect_store, provision_store};
 use crate::secrecy::Canary;
-use crate::world::World;
+use crate::world::{Purpose, World};
 use crate::{DataDir, Error};
 
 /// The stack as processes: this one holds the world, two others are the enclave and the functions.
@@ -16,6 +16,10 @@ pub struct Supervisor {
     enclave: ChildProcess,
     functions: ChildProcess,
     port: u16,
+    program: PathBuf,
+    purpose: Purpose,
+    bounds: EnclaveBounds,
+    canary: Vec<u8>,
 }
 
 impl Supervisor {
@@ -30,26 +34,61 @@ impl Supervisor {
         program: &Path,
         data: DataDir,
         port: u16,
+        purpose: Purpose,
         canary: Option<&Canary>,
     ) -> Result<Self, Error> {
-        let world = World::start(&data, port).await?;
+        let bounds = EnclaveBounds::default();
+        Self::start_with(program, data, port, purpose, canary, bounds).await
+    }
+
+    /// The same with other bounds of the enclave.
+    ///
+    /// # Errors
+    /// Whatever part does not start.
+    pub async fn start_with(
+        program: &Path,
+        data: DataDir,
+        port: u16,
+        purpose: Purpose,
+        canary: Option<&Canary>,
+        bounds: EnclaveBounds,
+    ) -> Result<Self, Error> {
+        let world = World::start(&data, port, purpose).await?;
         let store = connect_store(world.store_endpoint())?;
         provision_store(&store, world.tenants()).await?;
-        let socket = data.path("run/enclave.sock");
-        let enclave = start_enclave(program, &data, &world, socket.clone()).await?;
-        let functions = FunctionsConfiguration {
-            port,
-            store_endpoint: world.store_endpoint().to_owned(),
-            enclave_socket: socket,
-            expected_pcrs: world.measurements().to_vecs().into_iter().map(Base64Url).collect(),
-            canary: canary.map_or_else(Vec::new, |canary| canary.bytes().to_vec()),
-        };
         if let Some(canary) = canary {
             world.database.plant(canary)?;
         }
-        let log = data.path("logs/functions.log");
-        let functions = ChildProcess::start(program, "functions", &functions, log).await?;
-        Ok(Self { world, data, enclave, functions, port })
+        let canary = canary.map_or_else(Vec::new, |canary| canary.bytes().to_vec());
+        let enclave = start_enclave(program, &data, &world, purpose, bounds, &[]).await?;
+        let functions =
+            start_functions(program, &data, &world, port, purpose, &canary, &[]).await?;
+        let program = program.to_owned();
+        Ok(Self { world, data, enclave, functions, port, program, purpose, bounds, canary })
+    }
+
+    /// Kills the enclave, if it still runs, and starts a new one on the same data, with more in its
+    /// environment.
+    ///
+    /// # Errors
+    /// [`Error::Process`].
+    pub async fn replace_enclave(&mut self, environment: &[(&str, &str)]) -> Result<(), Error> {
+        self.enclave.kill().await;
+        let Self { program, data, world, purpose, bounds, .. } = self;
+        self.enclave = start_enclave(program, data, world, *purpose, *bounds, environment).await?;
+        Ok(())
+    }
+
+    /// The same for the functions.
+    ///
+    /// # Errors
+    /// [`Error::Process`].
+    pub async fn replace_functions(&mut self, environment: &[(&str, &str)]) -> Result<(), Error> {
+        self.functions.kill().await;
+        let Self { program, data, world, port, purpose, canary, .. } = self;
+        self.functions =
+            start_functions(program, data, world, *port, *purpose, canary, environment).await?;
+        Ok(())
     }
 
     /// Where clients reach the service.
@@ -77,6 +116,16 @@ impl Supervisor {
         self.enclave.pid()
     }
 
+    /// Resolves when the enclave ends without having been asked to, saying how.
+    pub async fn enclave_end(&mut self) -> Error {
+        self.enclave.unexpected_end().await
+    }
+
+    /// The same for the functions.
+    pub async fn functions_end(&mut self) -> Error {
+        self.functions.unexpected_end().await
+    }
+
     /// Runs until the token is cancelled (an orderly stop) or a process ends (an error), and stops
     /// everything: first who takes requests, last who keeps records.
     ///
@@ -99,13 +148,43 @@ async fn start_enclave(
     program: &Path,
     data: &DataDir,
     world: &World,
-    socket: PathBuf,
+    purpose: Purpose,
+    bounds: EnclaveBounds,
+    environment: &[(&str, &str)],
 ) -> Result<ChildProcess, Error> {
     let configuration = EnclaveConfiguration {
         trust: world.trust_bytes().to_vec(),
         nsm_leaf: world.issue_nsm_leaf()?.to_vec(),
-        socket,
+        purpose,
+        socket: enclave_socket(data),
         egress_socket: world.egress_socket().to_owned(),
+        bounds,
     };
-    ChildProcess::start(program, "enclave", &configuration, data.path("logs/enclave.log")).await
+    let log = data.path("logs/enclave.log");
+    ChildProcess::start(program, "enclave", &configuration, environment, log).await
+}
+
+async fn start_functions(
+    program: &Path,
+    data: &DataDir,
+    world: &World,
+    port: u16,
+    purpose: Purpose,
+    canary: &[u8],
+    environment: &[(&str, &str)],
+) -> Result<ChildProcess, Error> {
+    let configuration = FunctionsConfiguration {
+        port,
+        purpose,
+        store_endpoint: world.store_endpoint().to_owned(),
+        enclave_socket: enclave_socket(data),
+        expected_pcrs: world.measurements().to_vecs().into_iter().map(Base64Url).collect(),
+        canary: canary.to_vec(),
+    };
+    let log = data.path("logs/functions.log");
+    ChildProcess::start(program, "functions", &configuration, environment, log).await
+}
+
+fn enclave_socket(data: &DataDir) -> PathBuf {
+    data.path("run/enclave.sock")
 }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use sharekeep_enclave_app::ports::SystemClock;
-use sharekeep_enclave_app::{Limits, Listener, serve};
+use sharekeep_enclave_app::{Listener, serve};
 
 use crate::Error;
 use crate::assemble::{EnclaveParts, build_enclave};
@@ -14,7 +14,7 @@ use crate::world::bind;
 /// [`Error::Damaged`] without a start configuration, [`Error::Enclave`].
 pub async fn run() -> Result<(), Error> {
     let configuration: EnclaveConfiguration = read_configuration()?;
-    let limits = Limits::default();
+    let limits = configuration.bounds.limits(configuration.purpose.limits());
     let connections = limits.connections;
     let enclave = build_enclave(EnclaveParts {
         trust: &configuration.trust,

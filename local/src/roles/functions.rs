@@ -2,6 +2,8 @@ use std::hint::black_box;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use sharekeep_functions::Config;
+
 use crate::Error;
 use crate::assemble::{build_functions, connect_store};
 use crate::process::{FunctionsConfiguration, announce_ready, read_configuration, stdin_closed};
@@ -20,7 +22,10 @@ pub async fn run() -> Result<(), Error> {
     let service = build_functions(
         store,
         &configuration.enclave_socket,
-        configuration.expected_pcrs.iter().map(|pcr| pcr.0.clone()).collect(),
+        Config {
+            expected_pcrs: configuration.expected_pcrs.iter().map(|pcr| pcr.0.clone()).collect(),
+            ..configuration.purpose.config()
+        },
         clock,
     );
     // With the caller's address, so that rates of unsigned requests are counted by address.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sharekeep_enclave_app::{Enclave, Limits, Listener, serve};
+use sharekeep_functions::Config;
 use sharekeep_functions::store::Store;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -18,7 +19,7 @@ use crate::assemble::{
     AdjustableClock, EnclaveParts, build_enclave, build_functions, connect_store, provision_store,
 };
 use crate::identity_provider::IdentityProvider;
-use crate::world::{self, Dump, World};
+use crate::world::{self, Dump, Purpose, World};
 use crate::{DataDir, Error, data_dir};
 
 /// For a part to end when it was told to.
@@ -71,7 +72,7 @@ impl Stack {
     pub async fn start_with(dir: &Path, options: StackOptions) -> Result<Self, Error> {
         let data = DataDir::open(dir)?;
         let (listener, port) = listen_where_before(&data).await?;
-        let world = World::start(&data, port).await?;
+        let world = World::start(&data, port, Purpose::Development).await?;
         let store = connect_store(world.store_endpoint())?;
         provision_store(&store, world.tenants()).await?;
 
@@ -92,7 +93,7 @@ impl Stack {
         let service = build_functions(
             store.clone(),
             &enclave_socket,
-            world.measurements().to_vecs(),
+            Config { expected_pcrs: world.measurements().to_vecs(), ..Config::default() },
             Arc::new(clock.clone()),
         );
         let stopped = stop.clone().cancelled_owned();

@@ -5,6 +5,7 @@ mod database;
 mod egress;
 mod measurements;
 mod operator;
+mod purpose;
 mod start;
 mod tenants;
 
@@ -12,6 +13,7 @@ pub use database::{Database, Dump};
 pub(crate) use egress::bind;
 pub use measurements::Measurements;
 pub use operator::{DEPLOYMENT, REGION};
+pub use purpose::Purpose;
 pub use sharekeep_testkit::KmsFault;
 pub(crate) use start::listen;
 pub use tenants::{SECOND_TENANT, TENANT};

@@ -7,7 +7,7 @@ use tokio_rustls::rustls::ServerConfig;
 
 use super::egress::{self, Destinations};
 use super::operator::{Operator, REGION};
-use super::{Database, Measurements, STORE_FILE, SignedTenant, World, tenants};
+use super::{Database, Measurements, Purpose, STORE_FILE, SignedTenant, World, tenants};
 use crate::background::Background;
 use crate::identity_provider::IdentityProvider;
 use crate::{DataDir, Error, data_dir, tls};
@@ -20,16 +20,21 @@ impl World {
     ///
     /// # Errors
     /// Whatever part does not start.
-    pub async fn start(data: &DataDir, port: u16) -> Result<Self, Error> {
+    pub async fn start(data: &DataDir, port: u16, purpose: Purpose) -> Result<Self, Error> {
         let background = Background::default();
-        let started = Self::start_in(data, port, &background).await;
+        let started = Self::start_in(data, port, purpose, &background).await;
         if started.is_err() {
             background.stop().await;
         }
         started
     }
 
-    async fn start_in(data: &DataDir, port: u16, background: &Background) -> Result<Self, Error> {
+    async fn start_in(
+        data: &DataDir,
+        port: u16,
+        purpose: Purpose,
+        background: &Background,
+    ) -> Result<Self, Error> {
         let authority = DevCa::load_or_create(&data.path("ca")).map_err(twin("authority"))?;
         let authorities_pem = authority.root_pem().to_owned();
         data_dir::write(&data.path("ca.pem"), authorities_pem.as_bytes())?;
@@ -37,7 +42,7 @@ impl World {
         let listener = identity_provider_listener(data, port).await?;
         let tls = server_tls(&authority, &["localhost", "127.0.0.1"])?;
         let identity_provider =
-            IdentityProvider::start(&data.path("idp"), listener, tls, background)?;
+            IdentityProvider::start(&data.path("idp"), listener, tls, purpose, background)?;
 
         let operator = Operator::load_or_create(data)?;
         let (trust, trust_bytes) =

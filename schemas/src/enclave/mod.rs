@@ -9,7 +9,7 @@ mod record;
 mod row;
 
 pub use record::{Condition, LoadedRecord, Put, RecordKey, RecordQuery, StoredRecord, Write};
-pub use row::{CeremonyRow, Row, SessionRow, WalletRow};
+pub use row::{BackupRow, CeremonyRow, DeviceRow, EventRow, FactorRow, Row, SessionRow, WalletRow};
 
 use crate::ids::{EnclaveKeyId, IdempotencyKey};
 use crate::problem::ProblemCode;

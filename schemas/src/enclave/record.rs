@@ -1,6 +1,7 @@
 use super::row::Row;
 use crate::ids::{
-    CeremonyId, DataKeyNumber, DeviceId, SessionKeyId, TenantId, TokenId, UserId, WalletId,
+    CeremonyId, DataKeyNumber, DeviceId, EventId, FactorId, SessionKeyId, TenantId, TokenId,
+    UserId, WalletId,
 };
 use crate::words::PreparationScope;
 use serde::{Deserialize, Serialize};
@@ -48,6 +49,36 @@ pub enum RecordKey {
         /// Which.
         wallet: WalletId,
     },
+    /// The backup of the user's share of a wallet.
+    Backup {
+        /// Whose.
+        user: UserId,
+        /// Of which wallet.
+        wallet: WalletId,
+    },
+    /// The user's recovery key and signed lists of factors.
+    Recovery(UserId),
+    /// A factor: the sealed seed, and for a passcode its OPAQUE records and guess count.
+    Factor {
+        /// Whose.
+        user: UserId,
+        /// Which.
+        factor: FactorId,
+    },
+    /// A passcode that is being set.
+    PasscodeDraft {
+        /// Whose.
+        user: UserId,
+        /// For which factor.
+        factor: FactorId,
+    },
+    /// Something a user's devices should know.
+    Event {
+        /// Whose.
+        user: UserId,
+        /// Which.
+        event: EventId,
+    },
     /// A ceremony's binding.
     Ceremony(CeremonyId),
 }
@@ -62,6 +93,9 @@ impl RecordKey {
             Self::Session(_) | Self::Token(_) => "sessions",
             Self::Device { .. } | Self::Preparation { .. } => "devices",
             Self::Wallet { .. } => "wallets",
+            Self::Backup { .. } => "backups",
+            Self::Recovery(_) | Self::Factor { .. } | Self::PasscodeDraft { .. } => "factors",
+            Self::Event { .. } => "events",
             Self::Ceremony(_) => "ceremonies",
         }
     }
@@ -75,7 +109,12 @@ impl RecordKey {
             Self::Token(id) => format!("token#{id}"),
             Self::Device { user, .. }
             | Self::Preparation { user, .. }
-            | Self::Wallet { user, .. } => user.to_string(),
+            | Self::Wallet { user, .. }
+            | Self::Backup { user, .. }
+            | Self::Recovery(user)
+            | Self::Factor { user, .. }
+            | Self::PasscodeDraft { user, .. }
+            | Self::Event { user, .. } => user.to_string(),
             Self::Ceremony(id) => id.to_string(),
         }
     }
@@ -94,13 +133,21 @@ impl RecordKey {
                 PreparationScope::Pair(protocol) => format!("preparation#{device}#{protocol}"),
                 PreparationScope::Wallet(wallet) => format!("preparation#{device}#wallet#{wallet}"),
             },
-            Self::Wallet { wallet, .. } => wallet.to_string(),
+            Self::Wallet { wallet, .. } | Self::Backup { wallet, .. } => wallet.to_string(),
+            Self::Recovery(_) => "recovery".to_owned(),
+            Self::Factor { factor, .. } => format!("factor#{factor}"),
+            Self::PasscodeDraft { factor, .. } => format!("draft#{factor}"),
+            // Hexadecimal: the order of the text is the order of the bytes.
+            Self::Event { event, .. } => {
+                event.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+            }
             Self::Ceremony(_) => "ceremony".to_owned(),
         }
     }
 }
 
-/// What to load.
+/// What to load. The lists of a user's wallets, backups, factors and devices are whole, or the
+/// request is refused: at most [`crate::limits::MAX_RECORDS_PER_QUERY`] each.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum RecordQuery {
@@ -110,6 +157,15 @@ pub enum RecordQuery {
     DataKeysOf(TenantId),
     /// All sessions of a user (at most a dozen), by the routing column `user`.
     SessionsOf(UserId),
+    /// All wallets of a user, by partition.
+    WalletsOf(UserId),
+    /// All backups of a user, by partition.
+    BackupsOf(UserId),
+    /// All factors of a user, by partition and the sort key's beginning. Those with an empty row
+    /// (decoys) are left out.
+    FactorsOf(UserId),
+    /// All devices of a user, by partition and the sort key's beginning.
+    DevicesOf(UserId),
 }
 
 /// The answer to one query. No records means there are none.
@@ -141,7 +197,7 @@ pub struct Write {
     pub key: RecordKey,
     /// What must hold, or the whole transaction fails.
     pub condition: Condition,
-    /// The new record; none deletes it.
+    /// The new record; none deletes it, or leaves it with [`Condition::Unchanged`].
     pub put: Option<Put>,
 }
 
@@ -153,6 +209,9 @@ pub enum Condition {
     Absent,
     /// Its version is this one.
     Version(u64),
+    /// Its version is this one, and the record stays as it is: such a write puts nothing, it only
+    /// makes the transaction depend on a record that decided it.
+    Unchanged(u64),
     /// Whatever is there (deleting what may be gone).
     Any,
 }
@@ -189,6 +248,11 @@ mod tests {
             },
             RecordKey::Preparation { user, device, scope: PreparationScope::Wallet(wallet) },
             RecordKey::Wallet { user, wallet },
+            RecordKey::Backup { user, wallet },
+            RecordKey::Recovery(user),
+            RecordKey::Factor { user, factor: FactorId::new([2; 16]) },
+            RecordKey::PasscodeDraft { user, factor: FactorId::new([2; 16]) },
+            RecordKey::Event { user, event: EventId::new([2; 16]) },
             RecordKey::Session(SessionKeyId::new([1; 32])),
             RecordKey::Token(TokenId::new([1; 32])),
         ];

@@ -1,6 +1,9 @@
-use crate::ids::{CeremonyId, DeviceId, EnclaveKeyId, SessionKeyId, TenantId, UserId, WalletId};
+use crate::ids::{
+    CeremonyId, DeviceId, EnclaveKeyId, EventId, FactorId, SessionKeyId, TenantId, UserId, WalletId,
+};
 use crate::words::{
-    CeremonyKind, CeremonyState, Protocol, Scheme, Scope, SessionPublicKey, WalletStatus,
+    CeremonyKind, CeremonyState, EventKind, FactorKind, Protocol, Scheme, Scope, SessionPublicKey,
+    WalletStatus,
 };
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
@@ -18,6 +21,74 @@ pub enum Row {
     Wallet(WalletRow),
     /// A ceremony.
     Ceremony(CeremonyRow),
+    /// A backup.
+    Backup(BackupRow),
+    /// A factor.
+    Factor(FactorRow),
+    /// A device.
+    Device(DeviceRow),
+    /// An event.
+    Event(EventRow),
+}
+
+/// Routing copy of a backup.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackupRow {
+    /// The wallet.
+    pub wallet: WalletId,
+    /// Generation of the shares.
+    pub epoch: u64,
+    /// Generation of the recovery key.
+    pub generation: u64,
+    /// Its version, which is also its ETag.
+    pub version: u64,
+    /// Its size in bytes, as the user sealed it.
+    pub size: u64,
+    /// Stored at, in seconds since 1970.
+    pub stored_at_unix_s: u64,
+}
+
+/// Routing copy of a factor.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FactorRow {
+    /// The factor.
+    pub factor: FactorId,
+    /// Its kind.
+    pub kind: FactorKind,
+    /// Added at, in seconds since 1970.
+    pub added_at_unix_s: u64,
+}
+
+/// Routing copy of a device.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceRow {
+    /// The device.
+    pub device: DeviceId,
+    /// What its user calls it.
+    pub name: Option<String>,
+    /// Its identity key (Ed25519).
+    pub identity_key: ByteBuf,
+    /// Registered at, in seconds since 1970.
+    pub registered_at_unix_s: u64,
+    /// Revoked at, in seconds since 1970.
+    pub revoked_at_unix_s: Option<u64>,
+}
+
+/// Routing copy of an event. It is all there is of an event: a help to users, never believed.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventRow {
+    /// The event.
+    pub event: EventId,
+    /// What happened.
+    pub kind: EventKind,
+    /// From which device it was done.
+    pub device: DeviceId,
+    /// When, in seconds since 1970.
+    pub at_unix_s: u64,
 }
 
 /// Routing copy of a session.

@@ -1,6 +1,8 @@
 use super::Base64Url;
-use crate::ids::{CeremonyId, DeviceId, EnclaveKeyId, SessionKeyId, WalletId};
-use crate::words::{CeremonyKind, CeremonyState, Protocol, Scheme, Scope, WalletStatus};
+use crate::ids::{CeremonyId, DeviceId, EnclaveKeyId, EventId, FactorId, SessionKeyId, WalletId};
+use crate::words::{
+    CeremonyKind, CeremonyState, EventKind, FactorKind, Protocol, Scheme, Scope, WalletStatus,
+};
 use serde::{Deserialize, Serialize};
 
 /// The answer to `GET /v1/attestation?nonce=…`.
@@ -33,7 +35,7 @@ pub struct WalletView {
     pub parties: u16,
     /// Generation of the shares.
     pub epoch: u64,
-    /// Where it stands. `active-unbacked`: losing the device loses the wallet.
+    /// Where it stands. `pending` wallets cannot sign.
     pub status: WalletStatus,
     /// When it was made, in seconds since 1970.
     pub created_at_unix_s: u64,
@@ -115,4 +117,68 @@ pub struct ReadinessCheck {
     pub ok: bool,
     /// What was found; never holds user data.
     pub detail: String,
+}
+
+/// A backup as the store's routing columns show it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct BackupView {
+    /// The wallet.
+    pub wallet_id: WalletId,
+    /// Generation of the shares.
+    pub epoch: u64,
+    /// Generation of the recovery key that it is sealed to.
+    pub generation: u64,
+    /// Its version; quoted, it is the ETag.
+    pub version: u64,
+    /// Its size in bytes, as the user sealed it.
+    pub size: u64,
+    /// When it was stored, in seconds since 1970.
+    pub stored_at_unix_s: u64,
+}
+
+/// A factor as the store's routing columns show it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FactorView {
+    /// The factor.
+    pub factor_id: FactorId,
+    /// Its kind.
+    pub kind: FactorKind,
+    /// When it was added, in seconds since 1970.
+    pub added_at_unix_s: u64,
+}
+
+/// A device as the store's routing columns show it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DeviceView {
+    /// The device.
+    pub device_id: DeviceId,
+    /// What its user calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its identity key (Ed25519).
+    pub identity_key: Base64Url,
+    /// When it was registered, in seconds since 1970.
+    pub registered_at_unix_s: u64,
+    /// When it was revoked, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_at_unix_s: Option<u64>,
+    /// Whether the session that asks is on it.
+    pub current: bool,
+}
+
+/// Something that a user's devices should know.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct EventView {
+    /// The event; ids grow with time.
+    pub event_id: EventId,
+    /// What happened.
+    pub kind: EventKind,
+    /// On which device.
+    pub device_id: DeviceId,
+    /// When, in seconds since 1970.
+    pub at_unix_s: u64,
 }

@@ -4,8 +4,8 @@ mod answers;
 mod bytes;
 
 pub use answers::{
-    AttestationAnswer, CeremonyView, Health, Page, Readiness, ReadinessCheck, SessionView,
-    WalletView,
+    AttestationAnswer, BackupView, CeremonyView, DeviceView, EventView, FactorView, Health, Page,
+    Readiness, ReadinessCheck, SessionView, WalletView,
 };
 pub use bytes::{Base64Url, base64url_or_bytes};
 

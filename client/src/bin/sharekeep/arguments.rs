@@ -1,6 +1,13 @@
 //! The command line. No option takes a secret: other users of a machine can read a process's
 //! arguments, so secrets come from files, prompts or other commands' output.
 
+mod recovery;
+
+pub(crate) use recovery::{
+    BackupCommand, DeviceCommand, FactorCommand, NewFactors, RecoverOffline, RecoveryCommand,
+    Restore, Setup, Unlock, WaiverOption,
+};
+
 use crate::exit;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sharekeep::{ProviderUrl, ServiceUrl};
@@ -52,6 +59,24 @@ pub(crate) enum Command {
     /// Wallets
     #[command(subcommand)]
     Wallet(WalletCommand),
+    /// How wallets are recovered when this device is lost
+    #[command(subcommand)]
+    Recovery(RecoveryCommand),
+    /// The factors that unlock backups
+    #[command(subcommand)]
+    Factor(FactorCommand),
+    /// Backups of wallets
+    #[command(subcommand)]
+    Backup(BackupCommand),
+    /// The user's devices
+    #[command(subcommand)]
+    Device(DeviceCommand),
+    /// What happened on the user's devices, newest first
+    Events,
+    /// Bring all wallets to this device; after `init` and `login` on a new one
+    Restore(Restore),
+    /// Open a downloaded bundle with no service: the shares come to this device
+    RecoverOffline(RecoverOffline),
     /// Make ahead of time what signing needs once (cggmp24: some ten seconds of all cores)
     Prepare(Prepare),
     /// A wallet's address

@@ -1,8 +1,9 @@
 //! What most commands begin with: the opened home, a client, the session.
 
 use crate::arguments::Common;
+use crate::progress::Display;
 use crate::prompt;
-use sharekeep::{Client, Error, Home, OpenHome, Result, Session};
+use sharekeep::{Client, Error, Home, OpenHome, Result, Session, SignedIn};
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -14,6 +15,12 @@ const RENEW_BELOW_S: u64 = 600;
 pub(crate) struct Context {
     pub(crate) home: OpenHome,
     pub(crate) client: Client,
+}
+
+/// What a command that is signed in works with.
+pub(crate) struct Work<'a> {
+    pub(crate) context: &'a Context,
+    pub(crate) session: &'a Session,
 }
 
 impl Context {
@@ -48,6 +55,20 @@ impl Context {
             Some(pins) if self.home.pins()?.as_ref() != Some(&pins) => self.home.store_pins(&pins),
             _ => Ok(()),
         }
+    }
+
+    /// Runs the work of a command that needs a session, and shows how it goes.
+    pub(crate) async fn signed_in<T>(
+        &self,
+        work: impl AsyncFnOnce(&SignedIn<'_>, &Work<'_>) -> Result<T>,
+    ) -> Result<T> {
+        self.run(async |context| {
+            let session = context.session().await?;
+            let display = Display::new();
+            let user = SignedIn::new(&context.client, &context.home, &session, &display);
+            work(&user, &Work { context, session: &session }).await
+        })
+        .await
     }
 
     /// Runs a command's work and keeps what was learnt, whatever came of it.

@@ -6,7 +6,7 @@ use crate::exit;
 use crate::output::{Report, table};
 use crate::prompt;
 use serde_json::json;
-use sharekeep::{Client, Home, OpenHome, Result};
+use sharekeep::{Client, Holding, Home, OpenHome, Result};
 use sharekeep_schemas::limits::MAX_CLOCK_SKEW_S;
 use sharekeep_schemas::{PreparationScope, Protocol, WalletStatus};
 
@@ -148,17 +148,30 @@ async fn check_session(home: &OpenHome, client: &Client, found: &mut Findings) -
 }
 
 fn check_wallets(home: &OpenHome, found: &mut Findings) -> Result<()> {
+    match home.recovery()? {
+        Some(_) => found.add("recovery", Health::Good, "set up; `sharekeep backup verify` checks"),
+        None => {
+            let detail = "not set up: run `sharekeep recovery setup`, or `sharekeep restore`";
+            found.add("recovery", Health::Warning, detail);
+        }
+    }
     let wallets = home.wallets()?;
     if wallets.is_empty() {
         found.add("wallets", Health::Good, "none yet");
     }
     for wallet in &wallets {
         let id = wallet.id;
+        if wallet.holding != Holding::Registered {
+            let detail = format!("{id} came from a backup: run `sharekeep restore`");
+            found.add("wallets", Health::Warning, detail);
+            continue;
+        }
         match wallet.status {
-            WalletStatus::ActiveUnbacked => {
-                let detail = format!("{id} is not backed up: losing this device loses it");
-                found.add("wallets", Health::Warning, detail);
+            WalletStatus::Active if wallet.backup.is_none() => {
+                let detail = format!("{id}: no backup is known here: run `sharekeep prepare`");
+                found.add("backups", Health::Warning, detail);
             }
+            WalletStatus::Active => {}
             WalletStatus::Pending => {
                 let detail = format!("{id} is half-made: activate it or forget it");
                 found.add("wallets", Health::Warning, detail);

@@ -2,14 +2,15 @@
 
 use sharekeep::ErrorKind;
 
-/// `doctor` found something that needs attention.
+/// Done, but something needs attention: what `doctor` or `backup verify` found, or a wallet that
+/// `restore` could not bring back.
 pub(crate) const UNHEALTHY: u8 = 1;
 
 /// The table as `--help` shows it.
 pub(crate) const HELP: &str = "\
 Exit codes:
   0  done
-  1  doctor found something that needs attention
+  1  done, but something needs attention (doctor, backup verify, restore)
   2  wrong use: an argument, a setting or a message that makes no sense
   3  refused by the service or by the identity provider
   4  the enclave, its attestation or a receipt is not to be trusted
@@ -17,7 +18,9 @@ Exit codes:
   6  files on this device: not set up, wrong passphrase, in use, damaged
   7  the ceremony failed: somebody does not keep to the protocol
   8  not signed in, or the session is over
-  9  declined by the user";
+  9  declined by the user
+ 10  the passcode, recovery code or file is wrong
+ 11  recovery is not set up: run `sharekeep recovery setup`";
 
 /// The exit code of a failure.
 pub(crate) fn code(kind: ErrorKind) -> u8 {
@@ -30,6 +33,8 @@ pub(crate) fn code(kind: ErrorKind) -> u8 {
         ErrorKind::Protocol => 7,
         ErrorKind::NotSignedIn => 8,
         ErrorKind::Declined => 9,
+        ErrorKind::Factor => 10,
+        ErrorKind::NoRecovery => 11,
         // A sort of failure that this command does not know yet.
         _ => 7,
     }
@@ -46,6 +51,8 @@ pub(crate) fn name(kind: ErrorKind) -> &'static str {
         ErrorKind::Protocol => "protocol",
         ErrorKind::NotSignedIn => "not-signed-in",
         ErrorKind::Declined => "declined",
+        ErrorKind::Factor => "factor",
+        ErrorKind::NoRecovery => "no-recovery",
         _ => "other",
     }
 }
@@ -65,11 +72,13 @@ mod tests {
             ErrorKind::Protocol,
             ErrorKind::NotSignedIn,
             ErrorKind::Declined,
+            ErrorKind::Factor,
+            ErrorKind::NoRecovery,
         ];
         let codes: std::collections::BTreeSet<_> = kinds.map(code).into();
         assert_eq!(codes.len(), kinds.len());
         for code in codes {
-            assert!(HELP.contains(&format!("\n  {code}  ")), "{code}");
+            assert!(HELP.contains(&format!("\n {code:2}  ")), "{code}");
         }
     }
 }

@@ -3,9 +3,12 @@
 
 mod address;
 mod arguments;
+mod backup;
 mod context;
+mod device;
 mod doctor;
 mod exit;
+mod factor;
 mod init;
 mod login;
 mod message;
@@ -13,8 +16,10 @@ mod output;
 mod prepare;
 mod progress;
 mod prompt;
+mod restore;
 mod session;
 mod sign;
+mod unlock;
 mod verify_enclave;
 mod wallet;
 
@@ -50,6 +55,13 @@ async fn run(arguments: Arguments) -> sharekeep::Result<Report> {
         Command::Logout => session::logout(&common).await,
         Command::Session(command) => session::run(&common, &command).await,
         Command::Wallet(command) => wallet::run(&common, &command).await,
+        Command::Recovery(command) => factor::recovery(&common, &command).await,
+        Command::Factor(command) => factor::run(&common, &command).await,
+        Command::Backup(command) => backup::run(&common, &command).await,
+        Command::Device(command) => device::run(&common, &command).await,
+        Command::Events => device::events(&common).await,
+        Command::Restore(options) => restore::run(&common, &options).await,
+        Command::RecoverOffline(options) => restore::offline(&common, &options),
         Command::Prepare(options) => prepare::run(&common, &options).await,
         Command::Address(options) => address::run(&common, &options),
         Command::Sign(options) => sign::run(&common, &options).await,

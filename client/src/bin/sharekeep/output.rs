@@ -38,12 +38,16 @@ pub(crate) fn success(report: &Report, json: bool) -> ExitCode {
 pub(crate) fn failure(error: &Error, json: bool) -> ExitCode {
     let code = exit::code(error.kind());
     if json {
-        let object = json!({ "error": {
+        let mut object = json!({ "error": {
             "kind": exit::name(error.kind()),
             "code": error.code().map(|code| code.as_str()),
             "message": error.to_string(),
             "exit_code": code,
         }});
+        if let Error::WrongPasscode { guesses_left, next_guess_unix_s } = error {
+            object["error"]["guesses_left"] = (*guesses_left).into();
+            object["error"]["next_guess_unix_s"] = (*next_guess_unix_s).into();
+        }
         let _ = writeln!(std::io::stdout(), "{object}");
     } else {
         say(&format!("error: {error}"));
@@ -67,6 +71,11 @@ pub(crate) fn parse_failure(error: &clap::Error) -> ExitCode {
 /// Tells the user something that is not the result.
 pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// A name as it may be printed: whoever runs the service could have changed it.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).take(64).collect()
 }
 
 /// Lays rows out in columns.

@@ -23,8 +23,12 @@ async fn prepare(context: &Context, options: &Prepare) -> Result<Report> {
             .ok_or_else(|| Error::Usage("this wallet needs no preparation".to_owned()))?,
     };
     if context.home.has_preparation(scope) && !options.again {
-        let text = "It is there already. (--again makes it anew.)";
-        return Ok(Report::new(text, json!({ "made": false })));
+        let refreshed = refresh_backups(context).await?;
+        let text = match refreshed {
+            0 => "It is there already. (--again makes it anew.)".to_owned(),
+            _ => format!("It is there already; {refreshed} backups that lacked it have it now."),
+        };
+        return Ok(Report::new(text, json!({ "made": false, "backups_refreshed": refreshed })));
     }
     let session = context.session().await?;
     let began = Instant::now();
@@ -40,4 +44,14 @@ async fn prepare(context: &Context, options: &Prepare) -> Result<Report> {
         format!("Ready after {:.1} s.", took.as_secs_f64()),
         json!({ "made": true, "preparation": held.id, "took_ms": took.as_millis() as u64 }),
     ))
+}
+
+/// Backups that an interrupted command left behind are made up for, if somebody is signed in.
+async fn refresh_backups(context: &Context) -> Result<usize> {
+    if context.home.session()?.is_none() || context.home.recovery()?.is_none() {
+        return Ok(0);
+    }
+    let session = context.session().await?;
+    let display = Display::new();
+    SignedIn::new(&context.client, &context.home, &session, &display).refresh_backups().await
 }

@@ -74,6 +74,11 @@ impl Progress for Display {
             Step::Primes(progress) => self.primes(progress),
             Step::Preparing => self.spin("exchanging proofs with the enclave"),
             Step::Waiting { code, .. } => self.waiting(code),
+            Step::Restoring { done, of } => self.spin(format!("opening backups: {done} of {of}")),
+            Step::BackupsBehind => {
+                say("warning: the backups lack the newest preparation: run `sharekeep prepare`");
+            }
+            Step::Guessing | Step::Stretching => self.spin("trying the passcode"),
             Step::Ceremony { .. } => self.spin("working with the enclave"),
             _ => {}
         }

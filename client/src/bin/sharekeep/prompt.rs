@@ -37,6 +37,45 @@ pub(crate) fn new_passphrase(common: &Common) -> Result<Passphrase> {
     }
 }
 
+/// A secret from a file, or typed.
+pub(crate) fn secret(prompt: &str, file: Option<&Path>) -> Result<SecretText> {
+    match file {
+        Some(file) => {
+            warn_if_exposed(file);
+            secret_file(file)
+        }
+        None => type_in(prompt),
+    }
+}
+
+/// A new secret from a file, or typed twice.
+pub(crate) fn new_secret(prompt: &str, file: Option<&Path>) -> Result<SecretText> {
+    if file.is_some() {
+        return secret(prompt, file);
+    }
+    let (first, second) = (type_in(prompt)?, type_in("Again: ")?);
+    if first.expose() == second.expose() {
+        Ok(first)
+    } else {
+        Err(Error::Usage("the two entries differ".to_owned()))
+    }
+}
+
+/// Whether questions can be answered.
+pub(crate) fn somebody_is_there() -> bool {
+    std::io::stdin().is_terminal()
+}
+
+fn type_in(prompt: &str) -> Result<SecretText> {
+    if !somebody_is_there() {
+        let what = prompt.trim_end_matches([':', ' ']);
+        return Err(Error::Usage(format!("nobody is there to type ({what}): name a file")));
+    }
+    rpassword::prompt_password(prompt)
+        .map(SecretText::new)
+        .map_err(|source| Error::File { path: "the terminal".into(), source })
+}
+
 /// A secret text from a file (`-`: standard input), without the line end.
 pub(crate) fn secret_file(path: &Path) -> Result<SecretText> {
     let mut text = Zeroizing::new(String::new());

@@ -5,13 +5,13 @@ use crate::output::{Report, say, table};
 use crate::progress::Display;
 use crate::prompt::confirm;
 use serde_json::{Value, json};
-use sharekeep::{HeldWallet, NewWallet, PrimeFinder, Result, Session, SignedIn};
+use sharekeep::{HeldWallet, Holding, NewWallet, PrimeFinder, Result, Session, SignedIn};
 use sharekeep_schemas::http::WalletView;
 use sharekeep_schemas::{PreparationScope, Protocol, WalletStatus};
 use std::time::Instant;
 
 /// Said wherever such a wallet is shown.
-const UNBACKED: &str = "not backed up: losing this device loses the wallet";
+const FROM_BACKUP: &str = "its share came from a backup: run `sharekeep restore` before it signs";
 
 pub(crate) async fn run(common: &Common, command: &WalletCommand) -> Result<Report> {
     let context = Context::open(common)?;
@@ -58,12 +58,14 @@ async fn create(context: &Context, new: &NewWallet, no_prepare: bool) -> Result<
         say(&format!("warning: the wallet is made, but preparing to sign failed: {error}"));
     }
     let total = began.elapsed();
+    // Preparing brought a newer backup with it.
+    let wallet = context.home.wallet(wallet.id)?.unwrap_or(wallet);
     let mut json = describe(&wallet)?;
     json["keygen_ms"] = (keygen.as_millis() as u64).into();
     json["preparation_ms"] = ((total - keygen).as_millis() as u64).into();
     json["prepared"] =
         (wallet.protocol == Protocol::Frost || matches!(prepared, Ok(Some(_)))).into();
-    Ok(Report::new(format!("{}{}", lines(&wallet)?, unbacked_line(&wallet)), json))
+    Ok(Report::new(format!("{}{}", lines(&wallet)?, hint_line(&wallet)), json))
 }
 
 async fn list(context: &Context, offline: bool) -> Result<Report> {
@@ -86,7 +88,7 @@ async fn list(context: &Context, offline: bool) -> Result<Report> {
             wallet.name.clone().unwrap_or_default(),
             wallet.scheme().to_string(),
             short(wallet.protocol),
-            wallet.status.to_string(),
+            standing(wallet).to_owned(),
             usual_address(wallet)?,
         ]);
         let mut item = describe(wallet)?;
@@ -109,15 +111,11 @@ async fn list(context: &Context, offline: bool) -> Result<Report> {
             text.push_str(&format!("\n* {protocol}: {note}"));
         }
     }
-    let unbacked = held.iter().filter(|w| w.status == WalletStatus::ActiveUnbacked).count();
-    if unbacked > 0 {
-        text.push_str(&format!("\nactive-unbacked ({unbacked}): {UNBACKED}"));
-    }
     Ok(Report::new(text, json!({ "wallets": items, "elsewhere": elsewhere })))
 }
 
 fn show(wallet: &HeldWallet) -> Result<Report> {
-    Ok(Report::new(format!("{}{}", lines(wallet)?, unbacked_line(wallet)), describe(wallet)?))
+    Ok(Report::new(format!("{}{}", lines(wallet)?, hint_line(wallet)), describe(wallet)?))
 }
 
 async fn activate(context: &Context, mut wallet: HeldWallet) -> Result<Report> {
@@ -151,15 +149,16 @@ async fn forget(context: &Context, wallet: HeldWallet) -> Result<Report> {
 }
 
 fn describe(wallet: &HeldWallet) -> Result<Value> {
-    let warning = (wallet.status == WalletStatus::ActiveUnbacked).then_some(UNBACKED);
+    let warning = (wallet.holding != Holding::Registered).then_some(FROM_BACKUP);
     Ok(json!({
         "wallet": wallet.id,
         "name": wallet.name,
         "scheme": wallet.scheme(),
         "protocol": wallet.protocol,
         "protocol_note": note(wallet.protocol),
-        "status": wallet.status,
+        "status": standing(wallet),
         "warning": warning,
+        "backup_version": wallet.backup.as_ref().map(|mark| mark.version),
         "epoch": wallet.epoch,
         "public_key": hex::encode(wallet.public_key()),
         "address": usual_address(wallet)?,
@@ -192,7 +191,7 @@ fn lines(wallet: &HeldWallet) -> Result<String> {
         row("wallet", wallet.id.to_string()),
         row("scheme", wallet.scheme().to_string()),
         row("protocol", labelled(wallet.protocol)),
-        row("status", wallet.status.to_string()),
+        row("status", standing(wallet).to_owned()),
         row("epoch", wallet.epoch.to_string()),
         row("public key", hex::encode(wallet.public_key())),
         row("address", usual_address(wallet)?),
@@ -203,13 +202,22 @@ fn lines(wallet: &HeldWallet) -> Result<String> {
     Ok(table(&rows))
 }
 
-fn unbacked_line(wallet: &HeldWallet) -> String {
-    match wallet.status {
-        WalletStatus::ActiveUnbacked => format!("\nactive-unbacked: {UNBACKED}"),
-        WalletStatus::Pending => {
+/// Where a wallet stands on this device.
+fn standing(wallet: &HeldWallet) -> &'static str {
+    match wallet.holding {
+        Holding::Registered => wallet.status.as_str(),
+        Holding::Restoring { .. } => "restoring",
+        Holding::Offline => "offline",
+    }
+}
+
+fn hint_line(wallet: &HeldWallet) -> String {
+    match (wallet.holding, wallet.status) {
+        (Holding::Registered, WalletStatus::Pending) => {
             "\npending: run `sharekeep wallet activate` or `sharekeep wallet forget`".to_owned()
         }
-        _ => String::new(),
+        (Holding::Registered, _) => String::new(),
+        _ => format!("\n{}: {FROM_BACKUP}", standing(wallet)),
     }
 }
 

@@ -1,7 +1,4 @@
-use super::{
-    EnclaveKeyPair, EnclavePublicKey, KEY_BYTES, POP_EXPORT_LABEL, PopValue, RESPONSE_EXPORT_LABEL,
-    Suite, info,
-};
+use super::{KEY_BYTES, POP_EXPORT_LABEL, PopValue, RESPONSE_EXPORT_LABEL, Suite};
 use crate::{Error, Result};
 use hpke::aead::{AeadCtxR, AeadCtxS, AesGcm256, ChaCha20Poly1305};
 use hpke::kdf::HkdfSha256;
@@ -11,8 +8,10 @@ use rand_core::CryptoRngCore;
 use std::convert::Infallible;
 use zeroize::Zeroizing;
 
-pub(super) type Kdf = HkdfSha256;
-pub(super) type Kem = X25519HkdfSha256;
+pub(crate) type Kdf = HkdfSha256;
+pub(crate) type Kem = X25519HkdfSha256;
+pub(crate) type PublicKey = <Kem as hpke::Kem>::PublicKey;
+pub(crate) type SecretKey = <Kem as hpke::Kem>::PrivateKey;
 
 /// Hands a caller's generator to the HPKE library, which speaks a later `rand_core`.
 pub(super) struct Adapted<'a, R>(pub(super) &'a mut R);
@@ -36,22 +35,23 @@ impl<R: CryptoRngCore> hpke::rand_core::TryRng for Adapted<'_, R> {
 
 impl<R: CryptoRngCore> hpke::rand_core::TryCryptoRng for Adapted<'_, R> {}
 
-pub(super) enum SenderContext {
+pub(crate) enum SenderContext {
     ChaCha20Poly1305(Box<AeadCtxS<ChaCha20Poly1305, Kdf, Kem>>),
     Aes256Gcm(Box<AeadCtxS<AesGcm256, Kdf, Kem>>),
 }
 
 impl SenderContext {
-    pub(super) fn new(
+    pub(crate) fn new(
         suite: Suite,
-        key: &EnclavePublicKey,
+        key: &PublicKey,
+        info: &[u8],
         rng: &mut impl CryptoRngCore,
     ) -> Result<([u8; KEY_BYTES], Self)> {
-        let (pk, info, rng) = (key.to_kem()?, info(&key.id()), &mut Adapted(rng));
+        let rng = &mut Adapted(rng);
         let (enc, context) = match suite {
-            Suite::ChaCha20Poly1305 => setup_sender_with_rng(&OpModeS::Base, &pk, &info, rng)
+            Suite::ChaCha20Poly1305 => setup_sender_with_rng(&OpModeS::Base, key, info, rng)
                 .map(|(enc, context)| (enc, Self::ChaCha20Poly1305(Box::new(context)))),
-            Suite::Aes256Gcm => setup_sender_with_rng(&OpModeS::Base, &pk, &info, rng)
+            Suite::Aes256Gcm => setup_sender_with_rng(&OpModeS::Base, key, info, rng)
                 .map(|(enc, context)| (enc, Self::Aes256Gcm(Box::new(context)))),
         }
         .map_err(|_| Error::PublicKeyMalformed)?;
@@ -60,7 +60,7 @@ impl SenderContext {
         Ok((bytes, context))
     }
 
-    pub(super) fn seal(&mut self, plaintext: &[u8], aad: &[u8]) -> Result<Vec<u8>> {
+    pub(crate) fn seal(&mut self, plaintext: &[u8], aad: &[u8]) -> Result<Vec<u8>> {
         match self {
             Self::ChaCha20Poly1305(context) => context.seal(plaintext, aad),
             Self::Aes256Gcm(context) => context.seal(plaintext, aad),
@@ -69,26 +69,30 @@ impl SenderContext {
     }
 }
 
-pub(super) enum ReceiverContext {
+pub(crate) enum ReceiverContext {
     ChaCha20Poly1305(Box<AeadCtxR<ChaCha20Poly1305, Kdf, Kem>>),
     Aes256Gcm(Box<AeadCtxR<AesGcm256, Kdf, Kem>>),
 }
 
 impl ReceiverContext {
-    pub(super) fn new(suite: Suite, key: &EnclaveKeyPair, enc: &[u8; KEY_BYTES]) -> Result<Self> {
-        let info = info(&key.id());
+    pub(crate) fn new(
+        suite: Suite,
+        key: &SecretKey,
+        info: &[u8],
+        enc: &[u8; KEY_BYTES],
+    ) -> Result<Self> {
         let enc =
             <Kem as hpke::Kem>::EncappedKey::from_bytes(enc).map_err(|_| Error::SealedMalformed)?;
         match suite {
-            Suite::ChaCha20Poly1305 => setup_receiver(&OpModeR::Base, &key.secret, &enc, &info)
+            Suite::ChaCha20Poly1305 => setup_receiver(&OpModeR::Base, key, &enc, info)
                 .map(|context| Self::ChaCha20Poly1305(Box::new(context))),
-            Suite::Aes256Gcm => setup_receiver(&OpModeR::Base, &key.secret, &enc, &info)
+            Suite::Aes256Gcm => setup_receiver(&OpModeR::Base, key, &enc, info)
                 .map(|context| Self::Aes256Gcm(Box::new(context))),
         }
         .map_err(|_| Error::Opening)
     }
 
-    pub(super) fn open(&mut self, ciphertext: &[u8], aad: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+    pub(crate) fn open(&mut self, ciphertext: &[u8], aad: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
         match self {
             Self::ChaCha20Poly1305(context) => context.open(ciphertext, aad),
             Self::Aes256Gcm(context) => context.open(ciphertext, aad),

@@ -15,9 +15,9 @@
 //! Base mode does not say *who* sent a request: the sender proves its session key inside the
 //! payload, over [`Sender::pop`]. Plaintexts are padded to the sizes of [`padded_len`].
 
-mod context;
+pub(crate) mod context;
 mod key;
-mod padding;
+pub(crate) mod padding;
 mod receiver;
 mod response;
 mod sender;
@@ -43,8 +43,8 @@ const REQUEST_LABEL: &str = "sharekeep/request/v1";
 const POP_EXPORT_LABEL: &[u8] = b"sharekeep pop v1";
 const RESPONSE_EXPORT_LABEL: &[u8] = b"sharekeep response v1";
 
-const KEY_BYTES: usize = 32;
-const TAG_BYTES: usize = 16;
+pub(crate) const KEY_BYTES: usize = 32;
+pub(crate) const TAG_BYTES: usize = 16;
 /// version, suite, enclave key id, encapsulated key
 const HEADER_BYTES: usize = 2 + KEY_BYTES + KEY_BYTES;
 
@@ -59,14 +59,14 @@ pub enum Suite {
 }
 
 impl Suite {
-    const fn code(self) -> u8 {
+    pub(crate) const fn code(self) -> u8 {
         match self {
             Self::ChaCha20Poly1305 => 1,
             Self::Aes256Gcm => 2,
         }
     }
 
-    const fn from_code(code: u8) -> Option<Self> {
+    pub(crate) const fn from_code(code: u8) -> Option<Self> {
         match code {
             1 => Some(Self::ChaCha20Poly1305),
             2 => Some(Self::Aes256Gcm),

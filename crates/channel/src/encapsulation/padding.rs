@@ -31,7 +31,7 @@ pub const fn padded_len(plaintext_bytes: usize) -> Option<usize> {
     })
 }
 
-pub(super) fn pad(plaintext: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+pub(crate) fn pad(plaintext: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
     let padded = padded_len(plaintext.len()).ok_or(Error::PlaintextTooLarge)?;
     // Allocated once at full size: growing would leave copies of the plaintext behind.
     let mut out = Zeroizing::new(vec![0; padded]);
@@ -41,7 +41,7 @@ pub(super) fn pad(plaintext: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
 }
 
 /// Only what [`pad`] writes is accepted, so that one plaintext has one padded form.
-pub(super) fn unpad(padded: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+pub(crate) fn unpad(padded: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
     let (length, rest) = padded.split_first_chunk::<LENGTH_BYTES>().ok_or(Error::Opening)?;
     let length = u32::from_be_bytes(*length) as usize;
     if padded_len(length) != Some(padded.len()) {

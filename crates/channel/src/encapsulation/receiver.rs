@@ -1,7 +1,7 @@
 use super::context::ReceiverContext;
 use super::{
     EnclaveKeyId, EnclaveKeyPair, HEADER_BYTES, KEY_BYTES, MAX_SEALED_BYTES, PopValue,
-    RequestBinding, ResponseSealer, Suite, TAG_BYTES, VERSION, padding,
+    RequestBinding, ResponseSealer, Suite, TAG_BYTES, VERSION, info, padding,
 };
 use crate::{Error, Result};
 use zeroize::Zeroizing;
@@ -60,7 +60,8 @@ impl EnclaveKeyPair {
         if parsed.key_id != self.id() {
             return Err(Error::WrongKey);
         }
-        let mut context = ReceiverContext::new(parsed.suite, self, parsed.enc)?;
+        let mut context =
+            ReceiverContext::new(parsed.suite, &self.secret, &info(&self.id()), parsed.enc)?;
         let padded = context.open(parsed.ciphertext, &binding.associated_data(parsed.header))?;
         Ok(Opened {
             plaintext: padding::unpad(&padded)?,

@@ -1,7 +1,7 @@
 use super::context::SenderContext;
 use super::{
     EnclavePublicKey, HEADER_BYTES, KEY_BYTES, PopValue, RequestBinding, ResponseOpener, Suite,
-    header, padding,
+    header, info, padding,
 };
 use crate::Result;
 use rand_core::CryptoRngCore;
@@ -30,7 +30,7 @@ impl Sender {
         binding: &RequestBinding<'_>,
         rng: &mut impl CryptoRngCore,
     ) -> Result<Self> {
-        let (enc, context) = SenderContext::new(suite, key, rng)?;
+        let (enc, context) = SenderContext::new(suite, &key.to_kem()?, &info(&key.id()), rng)?;
         let header = header(suite, &key.id(), &enc);
         let (aad, pop) = (binding.associated_data(&header), context.pop());
         Ok(Self { context, suite, enc, header, aad, pop })

@@ -26,8 +26,6 @@ public_bytes! {
 pub enum WalletStatus {
     /// Made, but no backup is stored yet: it can't sign.
     Pending,
-    /// Signs without a backup, which every listing says.
-    ActiveUnbacked,
     /// Signs and is backed up.
     Active,
     /// Signs no more until its preparation is renewed: somebody cheated.
@@ -37,16 +35,14 @@ pub enum WalletStatus {
 }
 
 impl WalletStatus {
-    const ALL: [Self; 5] =
-        [Self::Pending, Self::ActiveUnbacked, Self::Active, Self::Locked, Self::Archived];
+    const ALL: [Self; 4] = [Self::Pending, Self::Active, Self::Locked, Self::Archived];
 
     const fn code(self) -> u64 {
         match self {
             Self::Pending => 0,
-            Self::ActiveUnbacked => 1,
-            Self::Active => 2,
-            Self::Locked => 3,
-            Self::Archived => 4,
+            Self::Active => 1,
+            Self::Locked => 2,
+            Self::Archived => 3,
         }
     }
 

@@ -159,7 +159,7 @@ mod tests {
             tenant: "shop".into(),
             wallet_id: "w1".into(),
             epoch: 1,
-            status: WalletStatus::ActiveUnbacked,
+            status: WalletStatus::Active,
             audit_head: AuditHead::from_bytes([7; 32]),
             record_version: 3,
             issued_at_unix_s: 1_795_000_000,

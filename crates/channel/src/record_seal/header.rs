@@ -43,10 +43,12 @@ pub enum RecordKind {
     Idempotency,
     /// Marks against setting records back.
     Marks,
+    /// A passcode that is being set.
+    PasscodeDraft,
 }
 
 impl RecordKind {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Wallet,
         Self::Session,
         Self::Device,
@@ -61,6 +63,7 @@ impl RecordKind {
         Self::Tenant,
         Self::Idempotency,
         Self::Marks,
+        Self::PasscodeDraft,
     ];
 
     /// The byte in headers. Stored for ever: never renumber.
@@ -80,6 +83,7 @@ impl RecordKind {
             Self::Tenant => 12,
             Self::Idempotency => 13,
             Self::Marks => 14,
+            Self::PasscodeDraft => 15,
         }
     }
 
@@ -100,6 +104,7 @@ impl RecordKind {
             Self::Tenant => "tenant",
             Self::Idempotency => "idempotency",
             Self::Marks => "marks",
+            Self::PasscodeDraft => "passcode-draft",
         }
     }
 }

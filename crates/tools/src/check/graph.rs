@@ -30,6 +30,7 @@ const RULES: &[Rule] = &[
             "sharekeep-enclave-app",
             "sharekeep-mpc",
             "sharekeep-messages",
+            "sharekeep-recovery",
             "sharekeep",
         ],
         why: "functions see ciphertext, and know the enclave by its wire types only",
@@ -46,8 +47,13 @@ const RULES: &[Rule] = &[
     },
     Rule { package: "sharekeep-mpc", never: IO, why: "ceremonies are pure" },
     Rule { package: "sharekeep-channel", never: IO, why: "both ends share it, and it is pure" },
+    Rule { package: "sharekeep-recovery", never: IO, why: "both ends share it, and it is pure" },
     Rule { package: "sharekeep-messages", never: IO, why: "both ends share it, and it is pure" },
 ];
+
+/// A feature that only dev-dependencies may turn on: a release program in which it was on could be
+/// told to die.
+const TESTS_ONLY: &str = "failpoints";
 
 /// Features that must not meet in one package, whichever crate asks for them.
 const EXCLUSIVE: &[&str] = &["backend-rug", "backend-num-bigint"];
@@ -71,6 +77,9 @@ fn faults(graph: &Graph) -> Result<Vec<String>> {
     }
     for package in graph.with_features(EXCLUSIVE) {
         faults.push(format!("{package} is built with both of {EXCLUSIVE:?}"));
+    }
+    for package in graph.turning_on(TESTS_ONLY) {
+        faults.push(format!("{package} turns {TESTS_ONLY} on: only a dev-dependency may"));
     }
     Ok(faults)
 }
@@ -149,6 +158,26 @@ mod tests {
         assert_eq!(faults(&both).expect("every package exists").len(), 1);
         let apart = graph(&[], &[("one", &["backend-rug"]), ("other", &["backend-num-bigint"])]);
         assert_eq!(faults(&apart).expect("every package exists"), [""; 0]);
+    }
+
+    #[test]
+    fn failpoints_are_for_dev_dependencies_only() {
+        let found = |kind: Option<&str>, on: &[&str], default: &[&str]| {
+            let steps = json!({"name": "sharekeep-steps", "kind": kind, "features": on});
+            let package = json!({
+                "id": "a", "name": "a", "dependencies": [steps], "features": {"default": default},
+            });
+            let nodes = json!([{"id": "a", "features": [], "deps": []}]);
+            let graph = json!({"packages": [package], "resolve": {"nodes": nodes}}).to_string();
+            let graph = Graph::parse(&graph).expect("the fixture is metadata");
+            graph.turning_on("failpoints").len()
+        };
+        assert_eq!(found(Some("dev"), &["failpoints"], &[]), 0);
+        assert_eq!(found(None, &[], &["cli"]), 0);
+        assert_eq!(found(None, &["failpoints"], &[]), 1);
+        assert_eq!(found(Some("build"), &["failpoints"], &[]), 1);
+        assert_eq!(found(None, &[], &["failpoints"]), 1);
+        assert_eq!(found(None, &[], &["sharekeep-steps/failpoints"]), 1);
     }
 
     #[test]

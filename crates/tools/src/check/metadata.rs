@@ -14,6 +14,7 @@ const PLATFORM: &str = "x86_64-unknown-linux-gnu";
 /// at least what any one build of it turns on.
 pub(super) struct Graph {
     packages: BTreeMap<String, Node>,
+    manifests: Vec<Package>,
 }
 
 struct Node {
@@ -36,8 +37,11 @@ impl Graph {
     /// Reads `cargo metadata --format-version 1`.
     pub(super) fn parse(json: &str) -> Result<Self> {
         let metadata: Metadata = serde_json::from_str(json).context("unknown metadata format")?;
-        let mut names: BTreeMap<_, _> =
-            metadata.packages.into_iter().map(|package| (package.id, package.name)).collect();
+        let mut names: BTreeMap<_, _> = metadata
+            .packages
+            .iter()
+            .map(|package| (package.id.clone(), package.name.clone()))
+            .collect();
         let nodes = metadata.resolve.nodes.into_iter().map(|node| {
             let name = names.remove(&node.id).context("a resolved package is not listed")?;
             let built_with = node
@@ -48,7 +52,7 @@ impl Graph {
                 .collect();
             Ok((node.id, Node { name, features: node.features, built_with }))
         });
-        Ok(Self { packages: nodes.collect::<Result<_>>()? })
+        Ok(Self { packages: nodes.collect::<Result<_>>()?, manifests: metadata.packages })
     }
 
     /// Names of everything that a build of the package `name` contains, itself included.
@@ -83,6 +87,24 @@ impl Graph {
             .map(|node| &*node.name)
             .collect()
     }
+
+    /// Packages that turn a feature on, in themselves or in another package, in builds that are not
+    /// for tests.
+    pub(super) fn turning_on(&self, feature: &str) -> Vec<&str> {
+        let wanted = |name: &String| name.split('/').next_back() == Some(feature);
+        self.manifests
+            .iter()
+            .filter(|package| {
+                let itself = package.features.values().any(|on| on.iter().any(wanted));
+                let another = package.dependencies.iter().any(|dependency| {
+                    dependency.kind.as_deref() != Some("dev")
+                        && dependency.features.iter().any(wanted)
+                });
+                itself || another
+            })
+            .map(|package| &*package.name)
+            .collect()
+    }
 }
 
 #[derive(Deserialize)]
@@ -95,6 +117,18 @@ struct Metadata {
 struct Package {
     id: String,
     name: String,
+    #[serde(default)]
+    dependencies: Vec<Dependency>,
+    /// What each feature turns on.
+    #[serde(default)]
+    features: BTreeMap<String, Vec<String>>,
+}
+
+#[derive(Deserialize)]
+struct Dependency {
+    kind: Option<String>,
+    #[serde(default)]
+    features: Vec<String>,
 }
 
 #[derive(Deserialize)]

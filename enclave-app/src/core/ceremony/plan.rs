@@ -92,7 +92,10 @@ impl Request<'_> {
         preparation: Option<PreparationId>,
         message: &[u8],
     ) -> Result<(Plan, Option<RecordLock>), Stop> {
-        if wallet.status != WalletStatus::ActiveUnbacked || wallet.record.epoch != epoch {
+        if wallet.status == WalletStatus::Pending {
+            return Err(ProblemCode::BackupMissing.into());
+        }
+        if wallet.status != WalletStatus::Active || wallet.record.epoch != epoch {
             return Err(ProblemCode::WalletState.into());
         }
         let refused = ProblemCode::MessageRefused;

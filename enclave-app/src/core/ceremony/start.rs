@@ -12,6 +12,7 @@ use crate::record::PreparationRecord;
 use serde_bytes::ByteBuf;
 use sharekeep_mpc::Purpose;
 use sharekeep_schemas::enclave::{RecordKey, RecordQuery};
+use sharekeep_schemas::limits::{MAX_KEPT_WALLETS_PER_USER, MAX_WALLETS_PER_USER};
 use sharekeep_schemas::sealed::{CreateWallet, StartCeremony, StartKind};
 use sharekeep_schemas::{
     CeremonyKind, CeremonyState, PreparationId, ProblemCode, Protocol, Scheme, WalletId,
@@ -48,7 +49,12 @@ impl Request<'_> {
         })?;
         let key = RecordKey::Wallet { user: caller.session.user, wallet: payload.wallet };
         let mut queries = self.deployment_queries();
-        queries.push(RecordQuery::One(key.clone()));
+        let user = caller.session.user;
+        queries.extend([
+            RecordQuery::One(key.clone()),
+            RecordQuery::One(RecordKey::Recovery(user)),
+            RecordQuery::WalletsOf(user),
+        ]);
         self.records.require(&queries)?;
         let meta = Meta {
             wallet: Some(payload.wallet),
@@ -60,11 +66,30 @@ impl Request<'_> {
         if self.records.one(&key)?.is_some() {
             return Err(ProblemCode::WalletState.into());
         }
+        self.refuse_unrecoverable(&caller)?;
         // The receipt at the end needs them; now is when they can be asked for.
         self.deployment_keys()?;
         let (client_nonce, messages) = (&payload.client_nonce, &payload.messages[..]);
         let starting = Starting { caller, envelope, client_nonce, messages };
         self.begin(starting, meta, Plan::Keygen { scheme: payload.scheme })
+    }
+
+    /// Refuses a wallet more where there is nothing to back it up to, or too many to back up anew in
+    /// one transaction.
+    fn refuse_unrecoverable(&self, caller: &Caller) -> Result<(), Stop> {
+        if self.recovery(caller)?.is_none() {
+            let detail = "set up recovery first";
+            return Err(Refusal::saying(ProblemCode::BackupMissing, detail).into());
+        }
+        let heads = self.wallet_heads(caller)?;
+        let kept = heads.values().filter(|head| head.status != WalletStatus::Archived).count();
+        if heads.len() >= MAX_KEPT_WALLETS_PER_USER {
+            return Err(ProblemCode::TooMany.into());
+        }
+        if kept < MAX_WALLETS_PER_USER {
+            return Ok(());
+        }
+        Err(Refusal::saying(ProblemCode::TooMany, "archive a wallet first").into())
     }
 
     /// Starts a preparation or a signature.
@@ -144,10 +169,7 @@ impl Request<'_> {
         let meta = Meta { locks: lock.into_write().into_iter().collect(), ..meta };
         let share = match loaded {
             Some(wallet)
-                if matches!(
-                    wallet.status,
-                    WalletStatus::Pending | WalletStatus::ActiveUnbacked
-                ) =>
+                if matches!(wallet.status, WalletStatus::Pending | WalletStatus::Active) =>
             {
                 Some(wallet.record.share)
             }

@@ -10,6 +10,7 @@ use sharekeep_channel::record_seal::RecordVersion;
 use sharekeep_schemas::enclave::{Condition, Put, RecordKey, Row, Write};
 use sharekeep_schemas::sealed::CeremonyResult;
 use sharekeep_schemas::{CeremonyState, PreparationId, ProblemCode, UserId, WalletStatus};
+use std::collections::BTreeSet;
 
 /// The version of a ceremony's record from its start.
 pub(super) const STARTED: u64 = 1;
@@ -113,7 +114,7 @@ impl Core {
                     protocol: meta.protocol,
                     epoch: keygen_epoch(),
                     status: WalletStatus::Pending,
-                    device: meta.device,
+                    devices: BTreeSet::from([meta.device]),
                     created_at_unix_s: registry::started_at(meta.expires_at_unix_s),
                     share,
                 };

@@ -1,9 +1,11 @@
 use super::delete_session;
 use crate::core::authenticate::{session_id, session_key, tenant_queries};
+use crate::core::device::LoadedDevice;
 use crate::core::encapsulated::Envelope;
 use crate::core::records::unfit;
 use crate::core::stop::{Done, Refusal, Stop};
 use crate::core::vault::Vault;
+use crate::core::write::unchanged;
 use crate::core::{Request, lock};
 use crate::record::{DeviceRecord, SessionHints, SessionRecord, TokenRecord};
 use ed25519_dalek::{Signature, VerifyingKey};
@@ -13,10 +15,8 @@ use sharekeep_channel::signature::{SessionProof, SessionPublicKey};
 use sharekeep_schemas::enclave::{Condition, Put, RecordKey, RecordQuery, Row, Write};
 use sharekeep_schemas::http::OpenSessionRequest;
 use sharekeep_schemas::sealed::{DEVICE_PROOF_LABEL, OpenSession, SessionOpened};
-use sharekeep_schemas::{ProblemCode, SessionKeyId, TenantId, TokenId, UserId, limits};
+use sharekeep_schemas::{EventKind, ProblemCode, SessionKeyId, TenantId, TokenId, UserId, limits};
 
-/// Sessions that a listing of one user may hold: those that count and some that have expired.
-const MAX_LISTED: usize = 40;
 /// A token's first version is its only one.
 const TOKEN_VERSION: RecordVersion = RecordVersion { epoch: 0, record_version: 1 };
 
@@ -82,7 +82,7 @@ impl Request<'_> {
         // other, and only the request that made both may find them.
         let repeated = mark.is_none();
         writes.extend(mark);
-        writes.extend(self.register_device(&opening)?);
+        writes.extend(self.admit_device(&opening)?);
         let lifetime_s = payload
             .lifetime_s
             .unwrap_or(limits::SESSION_LIFETIME_S)
@@ -169,35 +169,37 @@ impl Request<'_> {
         }))
     }
 
-    /// The write that registers a new device; a known one must come with its own key.
-    fn register_device(&self, opening: &Opening<'_>) -> Result<Option<Write>, Stop> {
-        let key = RecordKey::Device { user: opening.user, device: opening.payload.device };
-        let user = opening.user.as_bytes();
-        if let Some(sealed) = self.records.one(&key)? {
-            let opened = self.open(opening.vault, user, &key, sealed)?;
-            let record = DeviceRecord::decode(&opened.plaintext).map_err(|_| unfit())?;
-            return if record.identity_key == opening.payload.device_identity_key {
-                Ok(None)
-            } else {
-                Err(ProblemCode::SessionProofInvalid.into())
-            };
+    /// The writes that register a new device, or that make the session depend on a known one's not
+    /// being revoked. A known one must come with its own key.
+    fn admit_device(&self, opening: &Opening<'_>) -> Result<Vec<Write>, Stop> {
+        let (user, device) = (opening.user, opening.payload.device);
+        if lock(&self.core.memory).is_device_revoked(user, device) {
+            return Err(ProblemCode::DeviceRevoked.into());
         }
+        let key = RecordKey::Device { user, device };
+        if let Some(sealed) = self.records.one(&key)? {
+            let opened = self.open(opening.vault, user.as_bytes(), &key, sealed)?;
+            let LoadedDevice { record, version } = LoadedDevice::read(&opened)?;
+            if record.identity_key != opening.payload.device_identity_key {
+                return Err(ProblemCode::SessionProofInvalid.into());
+            }
+            if record.revoked_at_unix_s.is_some() {
+                return Err(ProblemCode::DeviceRevoked.into());
+            }
+            return Ok(vec![unchanged(key, version)]);
+        }
+        self.records.require(&[RecordQuery::DevicesOf(user)])?;
+        self.refuse_more_devices(opening.vault, user)?;
         let record = DeviceRecord {
             identity_key: opening.payload.device_identity_key,
             registered_at_unix_s: self.now,
+            name: None,
+            revoked_at_unix_s: None,
         };
-        let version = RecordVersion { epoch: 0, record_version: 1 };
-        let bytes = self.core.seal(opening.vault, user, &key, version, &record.encode())?;
-        Ok(Some(Write {
-            key,
-            condition: Condition::Absent,
-            put: Some(Put {
-                version: 1,
-                bytes: ByteBuf::from(bytes),
-                row: Row::Empty,
-                expires_at_unix_s: None,
-            }),
-        }))
+        Ok(vec![
+            self.write_device(opening.vault, user, device, &record, None)?,
+            self.event(user, device, EventKind::DeviceRegistered),
+        ])
     }
 
     /// The write of the session. A session key opens one session; only the exact request that
@@ -234,24 +236,10 @@ impl Request<'_> {
     /// The sessions that must leave: those that are over, and the oldest beyond the limit. Says
     /// of each whether it was alive.
     fn leaving_sessions(&self, opening: &Opening<'_>) -> Result<Vec<(SessionKeyId, bool)>, Stop> {
-        let listed = self.records.all(&RecordQuery::SessionsOf(opening.user))?;
-        if listed.len() > MAX_LISTED {
-            return Err(unfit());
-        }
+        let listed = self.sessions(opening.vault, opening.tenant, opening.user)?;
         let mut leaving = Vec::new();
         let mut living = Vec::new();
-        for stored in listed {
-            let RecordKey::Session(id) = stored.key else { return Err(unfit()) };
-            if id == opening.id {
-                continue;
-            }
-            let hints = SessionHints::decode(&stored.bytes).map_err(|_| unfit())?;
-            if hints.user != opening.user || hints.tenant != *opening.tenant {
-                return Err(unfit());
-            }
-            let opened =
-                self.open(opening.vault, opening.user.as_bytes(), &stored.key, &hints.sealed)?;
-            let session = SessionRecord::decode(&opened.plaintext).map_err(|_| unfit())?;
+        for (id, session) in listed.into_iter().filter(|(id, _)| *id != opening.id) {
             let revoked = lock(&self.core.memory).is_revoked(&id, self.now);
             if revoked || self.now >= session.expires_at_unix_s {
                 leaving.push((id, false));

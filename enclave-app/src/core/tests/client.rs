@@ -1,14 +1,14 @@
 //! A device with its keys, and its side of every ceremony.
 
-use super::IdentityProvider;
 use super::world::{ISSUER, NOW, ORIGIN, Refused, World};
+use super::{IdentityProvider, Owner};
 use ed25519_dalek::{Signer, SigningKey};
 use rand_core::{OsRng, RngCore};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_bytes::ByteBuf;
 use serde_json::{Value, json};
-use sharekeep_channel::encapsulation::{RequestBinding, ResponseOpener, Sender, Suite};
+use sharekeep_channel::encapsulation::{PopValue, RequestBinding, ResponseOpener, Sender, Suite};
 use sharekeep_channel::signature::{
     Nonce, RequestParts, SessionAlgorithm, SessionSigningKey, SignatureHeaders, sign,
 };
@@ -18,7 +18,7 @@ use sharekeep_schemas::http::{Base64Url, OpenSessionRequest, SealedAnswer, Seale
 use sharekeep_schemas::sealed::{DEVICE_PROOF_LABEL, OpenSession, Plain, SessionOpened};
 use sharekeep_schemas::{
     DeviceId, EnclaveKeyId, ProblemCode, Scope, SecretText, SessionKeyAlgorithm, SessionKeyId,
-    SessionPublicKey, TenantId, codec,
+    SessionPublicKey, TenantId, UserId, codec,
 };
 use std::time::Duration;
 
@@ -103,9 +103,20 @@ impl Client {
         path: &str,
         payload: &impl Serialize,
     ) -> (Sealed, ResponseOpener) {
+        self.seal_with(world, path, |_| payload)
+    }
+
+    /// Seals a payload that is made from the encapsulation's exported value.
+    pub(crate) fn seal_with<P: Serialize>(
+        &self,
+        world: &World,
+        path: &str,
+        payload: impl FnOnce(&PopValue) -> P,
+    ) -> (Sealed, ResponseOpener) {
         let idempotency_key = format!("key-{}", DeviceId::new(random()));
         let sender = self.sender(world, path, &idempotency_key);
-        let (sealed, opener) = sender.seal(&codec::encode(payload)).unwrap();
+        let payload = payload(sender.pop());
+        let (sealed, opener) = sender.seal(&codec::encode(&payload)).unwrap();
         let body =
             SealedRequest { enclave_key: world.core.enclave_key(), sealed: Base64Url(sealed) };
         let body = serde_json::to_vec(&body).unwrap();
@@ -215,6 +226,16 @@ impl Client {
     }
 
     /// Signs in.
+    /// Signs in and, the first time, sets recovery up.
+    pub(crate) fn sign_up(&self, world: &World) -> UserId {
+        let user = self.login(world).user;
+        let known = world.owners.borrow().contains_key(&user);
+        if !known {
+            world.owners.borrow_mut().insert(user, Owner::set_up(world, self, user));
+        }
+        user
+    }
+
     pub(crate) fn login(&self, world: &World) -> SessionOpened {
         let (sealed, opener) = self.opening_with(world, |_| ());
         let body = world.serve(&self.sign(world, &sealed)).expect("signs in");

@@ -12,8 +12,8 @@ use sharekeep_mpc::{
     Roster, Signed, keygen, prepare, sign,
 };
 use sharekeep_schemas::sealed::{
-    CeremonyAnswer, CeremonyResult, CreateWallet, StartCeremony, StartKind, StepCeremony,
-    WalletChanged,
+    ActivateWallet, CeremonyAnswer, CeremonyResult, CreateWallet, StartCeremony, StartKind,
+    StepCeremony, WalletChanged,
 };
 use sharekeep_schemas::{
     CeremonyId, CeremonyState, PreparationId, ProblemCode, Protocol, Scheme, WalletId,
@@ -140,9 +140,20 @@ pub(crate) fn create(
 /// Makes a wallet that signs.
 pub(crate) fn active(world: &World, client: &Client, scheme: Scheme, protocol: Protocol) -> Held {
     let (wallet, _) = create(world, client, scheme, protocol).unwrap();
-    let path = format!("/v1/wallets/{}/activate", wallet.id);
-    let _: WalletChanged = client.plain(world, &path).unwrap();
+    activate(world, client, &wallet).unwrap();
     wallet
+}
+
+/// Activates a wallet with its first backup.
+pub(crate) fn activate(
+    world: &World,
+    client: &Client,
+    wallet: &Held,
+) -> Result<WalletChanged, ProblemCode> {
+    let path = format!("/v1/wallets/{}/activate", wallet.id);
+    let generation = 1;
+    let backup = super::owner::backup(wallet, generation, 1);
+    client.send(world, &path, &ActivateWallet { version: 1, backup })
 }
 
 /// Prepares a wallet's device for signing.

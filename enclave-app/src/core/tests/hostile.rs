@@ -68,7 +68,7 @@ fn a_function_that_never_commits_a_login_gives_nobody_a_second_session() {
 fn a_function_that_never_commits_gets_no_second_answer_to_a_round() {
     let world = World::new();
     let client = Client::new("shop", "alice");
-    client.login(&world);
+    client.sign_up(&world);
     let wallet = active(&world, &client, Scheme::EddsaEd25519, Protocol::Frost);
     let store = world.store.borrow().clone();
     let (mut device, start) = device_signature(&world, &wallet, b"hello");

@@ -4,12 +4,17 @@
 mod client;
 mod clock;
 mod device;
+mod factors;
+mod guess_property;
+mod guesses;
 mod hostile;
 mod idp;
 mod nsm;
+mod owner;
 mod property;
 mod records;
 mod requests;
+mod restores;
 mod sessions;
 mod steps;
 mod tokens;
@@ -18,4 +23,5 @@ mod world;
 
 pub(in crate::core) use client::Client;
 pub(in crate::core) use idp::IdentityProvider;
+pub(in crate::core) use owner::Owner;
 pub(in crate::core) use world::World;

@@ -85,7 +85,7 @@ proptest! {
     #[test]
     fn no_step_ever_has_two_answers_and_nothing_panics(acts in prop::collection::vec(act(), 1..40)) {
         let (world, client) = (World::new(), Client::new("shop", "alice"));
-        client.login(&world);
+        client.sign_up(&world);
         let wallet = active(&world, &client, Scheme::EddsaEd25519, Protocol::Frost);
         let mut player =
             Player { world, client, sent: vec![], answers: HashMap::new(), keygen: None };

@@ -2,7 +2,8 @@
 
 use super::client::{decode_messages, encode_messages};
 use super::device::{
-    active, create, device_keygen, device_signature, nonce, prepare_for, sign_raw, test_primes,
+    activate, active, create, device_keygen, device_signature, nonce, prepare_for, sign_raw,
+    test_primes,
 };
 use super::{Client, World};
 use serde_bytes::ByteBuf;
@@ -23,7 +24,7 @@ const CGGMP24: (Scheme, Protocol) = (Scheme::EcdsaSecp256k1, Protocol::Cggmp24);
 
 fn scene() -> (World, Client) {
     let (world, client) = (World::new(), Client::new("shop", "alice"));
-    client.login(&world);
+    client.sign_up(&world);
     (world, client)
 }
 
@@ -41,9 +42,8 @@ fn frost_wallets_are_made_in_two_posts_and_sign_in_one() {
     for (scheme, protocol) in [FROST, TAPROOT] {
         let (wallet, posts) = create(&world, &client, scheme, protocol).unwrap();
         assert_eq!(posts, 2);
-        let path = format!("/v1/wallets/{}/activate", wallet.id);
-        let changed: WalletChanged = client.plain(&world, &path).unwrap();
-        assert_eq!(changed.status, WalletStatus::ActiveUnbacked);
+        let changed = activate(&world, &client, &wallet).unwrap();
+        assert_eq!(changed.status, WalletStatus::Active);
         assert_eq!(sign_raw(&world, &client, &wallet, b"hello"), Ok(1));
     }
 }
@@ -130,7 +130,7 @@ fn receipts_follow_each_other_and_name_the_wallet() {
         SignedReceipt::from_bytes(bytes).unwrap().verify(&keys.statement().public_key()).unwrap()
     };
     let path = format!("/v1/wallets/{}", wallet.id);
-    let again: WalletChanged = client.plain(&world, &format!("{path}/activate")).unwrap();
+    let again = activate(&world, &client, &wallet).unwrap();
     let first = read(&again.receipt);
     assert_eq!((first.epoch, first.record_version), (1, 2));
     assert_eq!(first.wallet_id, wallet.id.to_string());
@@ -147,7 +147,7 @@ fn a_pending_wallet_does_not_sign() {
     let (wallet, _) = create(&world, &client, FROST.0, FROST.1).unwrap();
     assert_eq!(status(&world, &client, wallet.id), WalletStatus::Pending);
     let (_, start) = device_signature(&world, &wallet, b"hello");
-    world.refuses(&client.request(&world, "/v1/ceremonies", &start), WalletState);
+    world.refuses(&client.request(&world, "/v1/ceremonies", &start), BackupMissing);
 }
 
 #[test]
@@ -158,8 +158,7 @@ fn an_archived_wallet_does_not_sign_and_does_not_come_back() {
     let _: WalletChanged = client.plain(&world, &format!("{path}/archive")).unwrap();
     let (_, start) = device_signature(&world, &wallet, b"hello");
     world.refuses(&client.request(&world, "/v1/ceremonies", &start), WalletState);
-    let activate = client.request(&world, &format!("{path}/activate"), &Plain::default());
-    world.refuses(&activate, WalletState);
+    assert_eq!(activate(&world, &client, &wallet), Err(WalletState));
 }
 
 #[test]
@@ -168,7 +167,7 @@ fn an_archived_wallet_stays_so_when_the_function_never_commits() {
     let wallet = active(&world, &client, FROST.0, FROST.1);
     let path = format!("/v1/wallets/{}/archive", wallet.id);
     assert!(world.ask(&client.request(&world, &path, &Plain::default())).is_ok());
-    assert_eq!(status(&world, &client, wallet.id), WalletStatus::ActiveUnbacked);
+    assert_eq!(status(&world, &client, wallet.id), WalletStatus::Active);
     let (_, start) = device_signature(&world, &wallet, b"hello");
     world.refuses(&client.request(&world, "/v1/ceremonies", &start), WalletState);
 }
@@ -218,10 +217,9 @@ fn another_users_wallet_is_not_found() {
         other.login(&world);
         let (_, start) = device_signature(&world, &wallet, b"hello");
         world.refuses(&other.request(&world, "/v1/ceremonies", &start), NotFound);
-        for verb in ["activate", "archive"] {
-            let path = format!("/v1/wallets/{}/{verb}", wallet.id);
-            world.refuses(&other.request(&world, &path, &Plain::default()), NotFound);
-        }
+        assert_eq!(activate(&world, &other, &wallet), Err(NotFound));
+        let path = format!("/v1/wallets/{}/archive", wallet.id);
+        world.refuses(&other.request(&world, &path, &Plain::default()), NotFound);
     }
 }
 

@@ -1,8 +1,8 @@
 //! One enclave with a store, a clock and a KMS of its own, and a function that can be told to
 //! misbehave.
 
-use super::IdentityProvider;
 use super::nsm::TestNsm;
+use super::{IdentityProvider, Owner};
 use crate::core::{Core, DataKeyQuery, Decision, Refusal, Wish, lock};
 use crate::ports::KernelEntropy;
 use crate::work::PrimeStock;
@@ -60,6 +60,8 @@ pub(crate) struct World {
     pub(crate) rounds: Cell<u32>,
     /// No worker is free.
     pub(crate) busy: Cell<bool>,
+    /// What the users know of their recovery.
+    pub(crate) owners: RefCell<HashMap<UserId, Owner>>,
     nsm: Arc<TestNsm>,
     trust_bytes: Vec<u8>,
     limits: Limits,
@@ -102,6 +104,7 @@ impl World {
             kms_calls: Cell::new(0),
             rounds: Cell::new(0),
             busy: Cell::new(false),
+            owners: RefCell::default(),
             nsm,
             trust_bytes,
             limits,
@@ -290,6 +293,18 @@ impl World {
             RecordQuery::SessionsOf(of) => {
                 matches!(&put.row, Row::Session(row) if row.user == *of)
             }
+            RecordQuery::WalletsOf(of) => {
+                matches!(key, RecordKey::Wallet { user, .. } if user == of)
+            }
+            RecordQuery::BackupsOf(of) => {
+                matches!(key, RecordKey::Backup { user, .. } if user == of)
+            }
+            RecordQuery::FactorsOf(of) => {
+                matches!(key, RecordKey::Factor { user, .. } if user == of)
+            }
+            RecordQuery::DevicesOf(of) => {
+                matches!(key, RecordKey::Device { user, .. } if user == of)
+            }
         };
         store
             .iter()
@@ -305,14 +320,16 @@ impl World {
             let there = store.get(&write.key).map(|put| put.version);
             let holds = match write.condition {
                 Condition::Absent => there.is_none(),
-                Condition::Version(version) => there == Some(version),
+                Condition::Version(version) | Condition::Unchanged(version) => {
+                    there == Some(version)
+                }
                 Condition::Any => true,
             };
             if !holds {
                 return Err("a condition does not hold");
             }
         }
-        for write in writes {
+        for write in writes.iter().filter(|w| !matches!(w.condition, Condition::Unchanged(_))) {
             match &write.put {
                 Some(put) => store.insert(write.key.clone(), put.clone()),
                 None => store.remove(&write.key),

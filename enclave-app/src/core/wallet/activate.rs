@@ -1,60 +1,68 @@
-use crate::core::stop::{Done, Stop};
+use super::Loaded;
+use crate::core::backup::{self, Expected};
+use crate::core::stop::{Done, Refusal, Stop};
 use crate::core::{Request, lock};
 use sharekeep_schemas::enclave::{Condition, RecordKey, RecordQuery};
-use sharekeep_schemas::sealed::{Plain, WalletChanged};
+use sharekeep_schemas::sealed::{ActivateWallet, WalletChanged};
 use sharekeep_schemas::{ProblemCode, Scope, WalletId, WalletStatus};
 
 impl Request<'_> {
-    /// The client has its share stored: the wallet may sign. There is no backup, and its status
-    /// says so.
-    pub(in crate::core) fn activate_wallet(&self, wallet: WalletId) -> Result<Done, Stop> {
-        self.change_wallet(wallet, WalletStatus::ActiveUnbacked)
-    }
-
-    /// Moves the caller's wallet to another status. Asking again for the status it has gives a new
-    /// receipt and changes nothing.
-    pub(super) fn change_wallet(&self, id: WalletId, to: WalletStatus) -> Result<Done, Stop> {
+    /// The client has its share stored, and brings the first backup: with it, in one transaction,
+    /// the wallet may sign. The same again gives a new receipt.
+    pub(in crate::core) fn activate_wallet(&self, id: WalletId) -> Result<Done, Stop> {
         let caller = self.authenticate()?;
         caller.require(Scope::Manage)?;
         let envelope = self.open_body(&caller)?;
-        envelope.payload::<Plain>()?;
+        let payload: ActivateWallet = envelope.payload()?;
         let user = caller.session.user;
-        let mut queries = vec![RecordQuery::One(RecordKey::Wallet { user, wallet: id })];
+        let mut queries = vec![
+            RecordQuery::One(RecordKey::Wallet { user, wallet: id }),
+            RecordQuery::One(backup::key(user, id)),
+            RecordQuery::One(RecordKey::Recovery(user)),
+        ];
         queries.extend(self.deployment_queries());
         self.records.require(&queries)?;
         let mut wallet = self.wallet(&caller, id)?;
         let keys = self.deployment_keys()?;
-        let allowed = match to {
-            WalletStatus::ActiveUnbacked => {
-                matches!(wallet.status, WalletStatus::Pending | WalletStatus::ActiveUnbacked)
-            }
-            WalletStatus::Archived => true,
-            WalletStatus::Pending | WalletStatus::Locked => false,
-        };
-        if !allowed {
-            return Err(ProblemCode::WalletState.into());
-        }
-        // Memory first: an archived wallet signs no more, committed or not.
-        lock(&self.core.memory).mark_wallet(user, id, |mark| {
-            mark.version = mark.version.max(wallet.stored);
-            mark.archived |= to == WalletStatus::Archived;
-        });
+        wallet.require_device(&caller)?;
         let mut writes = Vec::new();
         let mut version = wallet.stored;
-        if wallet.record.status != to {
-            wallet.record.status = to;
-            version = wallet.next;
-            writes.push(self.core.write_wallet(
-                &caller.vault,
-                user,
-                &wallet.record,
-                version,
-                Condition::Version(wallet.stored),
-            )?);
+        match wallet.status {
+            WalletStatus::Active => {
+                let stored = self.backup(&caller, id)?.ok_or(ProblemCode::BackupMissing)?;
+                if stored.backup != payload.backup {
+                    let detail = "it is active already, with another backup";
+                    return Err(Refusal::saying(ProblemCode::WalletState, detail).into());
+                }
+            }
+            WalletStatus::Pending => {
+                let recovery = self.recovery(&caller)?.ok_or_else(|| {
+                    Refusal::saying(ProblemCode::BackupMissing, "set up recovery first")
+                })?;
+                let Loaded { record, stored, next, .. } = &mut wallet;
+                let generation = recovery.generation();
+                let expected = Expected { wallet: id, epoch: record.epoch, generation, version: 1 };
+                backup::check(&payload.backup, expected)?;
+                record.status = WalletStatus::Active;
+                version = *next;
+                let condition = Condition::Version(*stored);
+                writes.extend([
+                    self.core.write_wallet(&caller.vault, user, record, version, condition)?,
+                    self.write_backup(&caller, payload.backup, None)?,
+                    // A change of the recovery key at the same moment would not see this backup.
+                    self.touch_recovery(&caller, &recovery)?,
+                ]);
+            }
+            WalletStatus::Locked | WalletStatus::Archived => {
+                return Err(ProblemCode::WalletState.into());
+            }
         }
+        lock(&self.core.memory).mark_wallet(user, id, |mark| {
+            mark.version = mark.version.max(wallet.stored);
+        });
         let tenant = &caller.session.tenant;
         let receipt = self.core.receipt(&keys, tenant, &wallet.record, version, self.now)?;
-        let answer = WalletChanged { status: to, receipt };
+        let answer = WalletChanged { status: WalletStatus::Active, receipt };
         Ok(Done { body: envelope.answer(self.core, &answer)?, writes })
     }
 }

@@ -8,12 +8,13 @@ use super::records::unfit;
 use super::stop::Stop;
 use super::vault::Vault;
 use super::{Core, Request, lock};
-use crate::record::{DeploymentKeys, WalletRecord};
+use crate::record::{DeploymentKeys, WalletHead, WalletRecord};
 use serde_bytes::ByteBuf;
 use sharekeep_channel::receipt::{self, AuditHead, Receipt};
 use sharekeep_channel::record_seal::RecordVersion;
-use sharekeep_schemas::enclave::{Condition, Put, RecordKey, Write};
+use sharekeep_schemas::enclave::{Condition, Put, RecordKey, RecordQuery, Write};
 use sharekeep_schemas::{ProblemCode, TenantId, UserId, WalletId, WalletStatus};
+use std::collections::BTreeMap;
 
 /// A wallet as record and memory have it.
 pub(super) struct Loaded {
@@ -50,13 +51,37 @@ impl Request<'_> {
 
 impl Loaded {
     /// Refuses a device that has not shown that it holds the wallet's other share: a token lets
-    /// anyone register a device, and only the one that made the wallet has proved more than that.
+    /// anyone register a device, and only one that made the wallet, or restored it with a factor and
+    /// a proof of the share, has proved more than that.
     pub(super) fn require_device(&self, caller: &Caller) -> Result<(), Stop> {
-        if self.record.device == caller.session.device {
+        if self.record.devices.contains(&caller.session.device) {
             Ok(())
         } else {
             Err(ProblemCode::WalletOnOtherDevice.into())
         }
+    }
+}
+
+impl Request<'_> {
+    /// What the store has of all the caller's wallets, archived ones too.
+    pub(super) fn wallet_heads(
+        &self,
+        caller: &Caller,
+    ) -> Result<BTreeMap<WalletId, WalletHead>, Stop> {
+        let mine = caller.session.user;
+        let mut heads = BTreeMap::new();
+        for stored in self.records.all(&RecordQuery::WalletsOf(mine))? {
+            let RecordKey::Wallet { user, wallet } = stored.key else { return Err(unfit()) };
+            if user != mine {
+                return Err(unfit());
+            }
+            let opened = self.open(&caller.vault, caller.user(), &stored.key, &stored.bytes)?;
+            let head = WalletHead::decode(&opened.plaintext).map_err(|_| unfit())?;
+            if head.wallet != wallet || heads.insert(wallet, head).is_some() {
+                return Err(unfit());
+            }
+        }
+        Ok(heads)
     }
 }
 
@@ -101,7 +126,7 @@ impl Core {
             epoch: record.epoch,
             status: match record.status {
                 WalletStatus::Pending => receipt::WalletStatus::Pending,
-                WalletStatus::ActiveUnbacked => receipt::WalletStatus::ActiveUnbacked,
+                WalletStatus::Active => receipt::WalletStatus::Active,
                 WalletStatus::Locked => receipt::WalletStatus::Locked,
                 WalletStatus::Archived => receipt::WalletStatus::Archived,
             },

@@ -3,7 +3,8 @@
 use super::super::Client;
 use super::super::client::{decode_messages, encode_messages, open};
 use super::super::device::{
-    Held, PARTIES, active, device_signature, execution, nonce, prepare_for, sign_raw, test_primes,
+    Held, PARTIES, activate, active, device_signature, execution, nonce, prepare_for, sign_raw,
+    test_primes,
 };
 use super::super::world::{Refused, World};
 use super::scene;
@@ -115,7 +116,7 @@ fn a_failed_proof_locks_a_wallet_also_when_nothing_is_ever_committed() {
     let failed = cheat(&world, &client, &wallet);
     assert_eq!(failed.code, CeremonyFault);
     assert!(locks(&failed.writes, wallet.id));
-    assert_eq!(status(&world, wallet.id), WalletStatus::ActiveUnbacked);
+    assert_eq!(status(&world, wallet.id), WalletStatus::Active);
     for _ in 0..3 {
         let refused = sign(&world, &client, &wallet);
         assert_eq!(refused.code, WalletState);
@@ -139,9 +140,7 @@ fn a_committed_lock_outlives_the_enclave() {
     let refused = sign(&world, &client, &wallet);
     assert_eq!((refused.code, refused.writes), (WalletState, vec![]));
     assert_eq!(prepare_for(&world, &client, &mut wallet), Err(WalletState));
-    let path = format!("/v1/wallets/{}/activate", wallet.id);
-    let activated = client.plain::<sharekeep_schemas::sealed::WalletChanged>(&world, &path);
-    assert_eq!(activated, Err(WalletState));
+    assert_eq!(activate(&world, &client, &wallet), Err(WalletState));
 }
 
 #[test]
@@ -178,7 +177,7 @@ fn a_failed_proof_locks_all_that_the_pair_prepared() {
     assert_eq!(world.core.primes.ready(), 1);
     // The wallet whose proof failed is locked for other devices, too; the other one is not.
     assert_eq!(status(&world, first.id), WalletStatus::Locked);
-    assert_eq!(status(&world, second.id), WalletStatus::ActiveUnbacked);
+    assert_eq!(status(&world, second.id), WalletStatus::Active);
 }
 
 #[test]
@@ -222,7 +221,7 @@ fn what_is_malformed_misplaced_or_late_locks_nothing() {
     let _: CeremonyAnswer = client.send(&world, "/v1/ceremonies", &start).unwrap();
     world.pass(301);
     assert_eq!(sign_raw(&world, &client, &wallet, b"hello"), Ok(2));
-    assert_eq!(status(&world, wallet.id), WalletStatus::ActiveUnbacked);
+    assert_eq!(status(&world, wallet.id), WalletStatus::Active);
 }
 
 /// The start of a cggmp24 preparation that is well addressed and says nothing sensible, changed.
@@ -293,7 +292,7 @@ fn one_user_takes_four_sets_of_primes_an_hour_at_most() {
     for _ in 0..6 {
         assert_eq!(ask(&bob).code, PreparationNotReady);
     }
-    assert_eq!(lock(&world.core.memory).sizes().last(), Some(&5));
+    assert_eq!(lock(&world.core.memory).sizes()[4], 5);
     world.pass(3601);
     let later = Client::new("shop", "alice");
     later.login(&world);

@@ -28,7 +28,7 @@ impl Scene {
 
     fn user(&self, tenant: &str, name: &str) -> Client {
         let client = Client::new(tenant, name);
-        client.login(&self.world);
+        client.sign_up(&self.world);
         client
     }
 

@@ -3,8 +3,10 @@
 //! is used for anything.
 #![no_main]
 
+mod recovery;
+
+use std::fs;
 use std::path::Path;
-use std::{env, fs};
 
 use rand_core::OsRng;
 use serde::Serialize;
@@ -14,8 +16,8 @@ use sharekeep_channel::encapsulation::EnclaveKeyPair;
 use sharekeep_channel::receipt::StatementKey;
 use sharekeep_channel::signature::{SessionAlgorithm, SessionSigningKey};
 use sharekeep_enclave_app::record::{
-    CeremonyRecord, DataKeyRecord, DeploymentKeys, DeviceRecord, PreparationRecord, SessionRecord,
-    TokenRecord, WalletRecord,
+    BackupRecord, CeremonyRecord, DataKeyRecord, DeploymentKeys, DeviceRecord, PreparationRecord,
+    SessionRecord, TokenRecord, WalletRecord,
 };
 use sharekeep_mpc::{
     Ceremony, ExecutionId, KeyShare, PartyIndex, Prehash, Preparing, Roster, SchnorrKey,
@@ -55,11 +57,13 @@ libfuzzer_sys::fuzz_target!(init: write(), |_bytes: &[u8]| {});
 
 fn write() {
     sealed();
+    recovery::payloads();
     enclave();
     operator();
     http();
     let shares = mpc();
-    records(shares);
+    records(&shares);
+    recovery::recovery(&shares);
     std::process::exit(0);
 }
 
@@ -150,7 +154,7 @@ fn sealed() {
     );
     put(
         "changed",
-        codec::encode(&WalletChanged { status: WalletStatus::ActiveUnbacked, receipt: vec![1; 9] }),
+        codec::encode(&WalletChanged { status: WalletStatus::Active, receipt: vec![1; 9] }),
     );
 }
 
@@ -163,7 +167,7 @@ fn row() -> Row {
         threshold: 2,
         parties: 2,
         epoch: 1,
-        status: WalletStatus::ActiveUnbacked,
+        status: WalletStatus::Active,
         created_at_unix_s: NOW_UNIX_S,
     })
 }
@@ -187,6 +191,9 @@ fn enclave() {
     cbor(TARGET, "key", &key);
     cbor(TARGET, "write", &write);
     cbor(TARGET, "row", &row());
+    for (name, row) in recovery::rows() {
+        cbor(TARGET, name, &row);
+    }
     cbor(
         TARGET,
         "call",
@@ -303,10 +310,26 @@ fn http() {
         threshold: 2,
         parties: 2,
         epoch: 1,
-        status: WalletStatus::ActiveUnbacked,
+        status: WalletStatus::Active,
         created_at_unix_s: NOW_UNIX_S,
     };
     json("wallets", &Page { items: vec![view], next_cursor: Some("AQ".to_owned()) });
+    let view = DeviceView {
+        device_id: device(),
+        name: Some("phone".to_owned()),
+        identity_key: Base64Url(vec![7; 32]),
+        registered_at_unix_s: 1,
+        revoked_at_unix_s: Some(2),
+        current: false,
+    };
+    json("devices", &Page { items: vec![view], next_cursor: None });
+    let view = EventView {
+        event_id: EventId::new([9; 16]),
+        kind: EventKind::PasscodeGuessed,
+        device_id: device(),
+        at_unix_s: NOW_UNIX_S,
+    };
+    json("events", &Page { items: vec![view], next_cursor: None });
     let problem = Problem::new(ProblemCode::TooLarge, None, "r1".to_owned());
     json("problem", &problem);
     let problem = serde_json::to_vec(&problem).unwrap();
@@ -367,6 +390,14 @@ fn mpc() -> [KeyShare; 2] {
         (4, &eddsa, SigningInput::Eddsa(vec![7])),
         (5, &schnorr, SigningInput::Bip340 { message: vec![7], key }),
     ];
+    for scheme in 0..3 {
+        seed(
+            "mpc_possession",
+            &format!("changed-{scheme}"),
+            &[&[scheme], &[0; 64][..], &[1]].concat(),
+        );
+        seed("mpc_possession", &format!("honest-{scheme}"), &[scheme]);
+    }
     for (from, shares, what) in frost {
         talk([4, from, 2], |me| {
             let share = &shares[usize::from(me)];
@@ -390,7 +421,10 @@ struct WalletFile<'a> {
     epoch: u64,
     status: WalletStatus,
     created_at_unix_s: u64,
-    receipt: ByteBuf,
+    receipt: Option<ByteBuf>,
+    holding: sharekeep::Holding,
+    backup: Option<sharekeep::BackupMark>,
+    offered: Option<SealedBackup>,
     share: ByteBuf,
 }
 
@@ -411,7 +445,7 @@ struct DeviceFile {
     identity_key: ByteBuf,
 }
 
-fn records([held, share]: [KeyShare; 2]) {
+fn records([held, share]: &[KeyShare; 2]) {
     const ENCLAVE: &str = "enclave_records";
     let execution = [4; 32];
     let enclave_key = EnclaveKeyId::new([6; 32]);
@@ -443,7 +477,20 @@ fn records([held, share]: [KeyShare; 2]) {
         }
         .encode(),
     );
-    put("device", &DeviceRecord { identity_key: [7; 32], registered_at_unix_s: 1 }.encode());
+    put(
+        "device",
+        &DeviceRecord {
+            identity_key: [7; 32],
+            registered_at_unix_s: 1,
+            name: Some("phone".to_owned()),
+            revoked_at_unix_s: Some(2),
+        }
+        .encode(),
+    );
+    put(
+        "backup",
+        &BackupRecord { backup: recovery::sealed_backup(), stored_at_unix_s: NOW_UNIX_S }.encode(),
+    );
     put("token", &TokenRecord { request_digest: [8; 32] }.encode());
     put("data_key", &DataKeyRecord { wrapped: vec![9; 40] }.encode());
     put("deployment", &DeploymentKeys::generate(&mut OsRng).encode());
@@ -457,15 +504,15 @@ fn records([held, share]: [KeyShare; 2]) {
             protocol: Protocol::Frost,
             epoch: 1,
             status: WalletStatus::Pending,
-            device: device(),
+            devices: [device()].into(),
             created_at_unix_s: 3,
-            share,
+            share: KeyShare::from_sealed_bytes(&share.to_sealed_bytes()).unwrap(),
         }
         .encode(),
     );
 
     const CLIENT: &str = "client_files";
-    let receipt = include_bytes!("../seeds/channel_receipt/receipt_v1.cbor").to_vec();
+    let receipt = include_bytes!("../../seeds/channel_receipt/receipt_v1.cbor").to_vec();
     cbor(
         CLIENT,
         "wallet",
@@ -475,9 +522,12 @@ fn records([held, share]: [KeyShare; 2]) {
             name: Some("savings"),
             protocol: Protocol::Frost,
             epoch: 1,
-            status: WalletStatus::ActiveUnbacked,
+            status: WalletStatus::Active,
             created_at_unix_s: 3,
-            receipt: ByteBuf::from(receipt),
+            receipt: Some(ByteBuf::from(receipt)),
+            holding: sharekeep::Holding::Restoring { prepared_by: Some(device()) },
+            backup: Some(recovery::mark()),
+            offered: Some(recovery::sealed_backup()),
             share: ByteBuf::from(held.to_sealed_bytes().to_vec()),
         },
     );

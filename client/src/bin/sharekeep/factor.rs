@@ -1,0 +1,296 @@
+use crate::arguments::{Common, FactorCommand, NewFactors, RecoveryCommand, Setup, WaiverOption};
+use crate::context::{Context, Work};
+use crate::output::{Report, say, table};
+use crate::prompt::{self, confirm};
+use crate::unlock;
+use serde_json::{Value, json};
+use sharekeep::{Error, FactorDraft, NewFactor, Result, SignedIn};
+use sharekeep_recovery::factor_set::{FactorSet, Waiver};
+use sharekeep_schemas::{FactorId, FactorKind, SecretText};
+use std::io::IsTerminal;
+use std::path::Path;
+use zeroize::Zeroizing;
+
+/// What must be had before anything is sent: files that are missing are named at once.
+struct Wanted<'a> {
+    kinds: &'a [FactorKind],
+    new: &'a NewFactors,
+    json: bool,
+}
+
+pub(crate) async fn recovery(common: &Common, command: &RecoveryCommand) -> Result<Report> {
+    match command {
+        RecoveryCommand::Setup(options) => setup(common, options).await,
+        RecoveryCommand::Status => {
+            Context::open(common)?.signed_in(async |user, _| status(user).await).await
+        }
+    }
+}
+
+async fn setup(common: &Common, options: &Setup) -> Result<Report> {
+    let Setup { factors, new, waiver } = options;
+    let wanted = Wanted { kinds: factors, new, json: common.json };
+    wanted.check()?;
+    Context::open(common)?
+        .signed_in(async |user, work| {
+            if let Some(set) = user.settle_interrupted().await? {
+                return Ok(went_through(&set));
+            }
+            if user.sync_recovery().await?.is_some() {
+                let hint = "recovery is set up already: use `sharekeep factor`";
+                return Err(Error::Usage(hint.to_owned()));
+            }
+            let factors = wanted.make()?;
+            wanted.hand_over(&factors, work)?;
+            let draft = user.draft_recovery(factors, waiver.value().unwrap_or(Waiver::NotGiven));
+            commit(user, draft.await?).await
+        })
+        .await
+}
+
+pub(crate) async fn run(common: &Common, command: &FactorCommand) -> Result<Report> {
+    match command {
+        FactorCommand::List => {
+            Context::open(common)?.signed_in(async |user, _| status(user).await).await
+        }
+        FactorCommand::Add { kind, label, new, unlock } => {
+            let kinds = [*kind];
+            let wanted = Wanted { kinds: &kinds, new, json: common.json };
+            wanted.check()?;
+            let with = unlock::ask(unlock)?;
+            Context::open(common)?
+                .signed_in(async |user, work| {
+                    let done = user.settle_interrupted().await?.filter(|set| {
+                        let newest = set.factors.last();
+                        newest.is_some_and(|it| it.kind == *kind && it.label == *label)
+                    });
+                    if let Some(set) = done {
+                        return Ok(went_through(&set));
+                    }
+                    let unlocked = user.unlock(with).await?;
+                    let made = wanted.make()?;
+                    wanted.hand_over(&made, work)?;
+                    let add = made.into_iter().map(|new| new.labelled(label.clone())).collect();
+                    commit(user, user.draft_change(&unlocked, add, &[], None).await?).await
+                })
+                .await
+        }
+        FactorCommand::Replace { id, new, unlock } => {
+            let with = unlock::ask(unlock)?;
+            Context::open(common)?
+                .signed_in(async |user, work| {
+                    if let Some(report) = removed_before(user, *id).await? {
+                        return Ok(report);
+                    }
+                    let unlocked = user.unlock(with).await?;
+                    let unknown = || Error::Usage(format!("there is no factor {id}"));
+                    let old = unlocked.factors().factor(*id).ok_or_else(unknown)?;
+                    let (kinds, label) = ([old.kind], old.label.clone());
+                    let wanted = Wanted { kinds: &kinds, new, json: common.json };
+                    wanted.check()?;
+                    let made = wanted.make()?;
+                    wanted.hand_over(&made, work)?;
+                    let add = made.into_iter().map(|new| new.labelled(label.clone())).collect();
+                    commit(user, user.draft_change(&unlocked, add, &[*id], None).await?).await
+                })
+                .await
+        }
+        FactorCommand::Remove { id, waiver, unlock, yes } => {
+            confirm(&format!("Remove {id}? Everything is sealed anew, without it."), *yes)?;
+            let with = unlock::ask(unlock)?;
+            Context::open(common)?
+                .signed_in(async |user, _| {
+                    if let Some(report) = removed_before(user, *id).await? {
+                        return Ok(report);
+                    }
+                    let unlocked = user.unlock(with).await?;
+                    let remove = [*id];
+                    let draft = user.draft_change(&unlocked, vec![], &remove, waiver.value());
+                    commit(user, draft.await?).await
+                })
+                .await
+        }
+    }
+}
+
+impl WaiverOption {
+    fn value(&self) -> Option<Waiver> {
+        self.without_second_factor.then_some(Waiver::PasscodeAlone)
+    }
+}
+
+impl Wanted<'_> {
+    fn check(&self) -> Result<()> {
+        let missing = |option: &str| Err(Error::Usage(format!("say where it goes: {option} FILE")));
+        for kind in self.kinds {
+            match kind {
+                FactorKind::ExportFile if self.new.new_export_file.is_none() => {
+                    return missing("--new-export-file");
+                }
+                FactorKind::CloudFile if self.new.new_cloud_file.is_none() => {
+                    return missing("--new-cloud-file");
+                }
+                // It is shown once, and only where its user can see it.
+                FactorKind::RecoveryCode
+                    if self.new.new_code_file.is_none()
+                        && (self.json || !std::io::stderr().is_terminal()) =>
+                {
+                    return missing("--new-code-file");
+                }
+                _ => {}
+            }
+        }
+        let (mut sorted, count) = (self.kinds.to_vec(), self.kinds.len());
+        sorted.sort_unstable();
+        sorted.dedup();
+        if sorted.len() == count {
+            Ok(())
+        } else {
+            Err(Error::Usage("one factor of each kind at a time".to_owned()))
+        }
+    }
+
+    /// Asks for a passcode once, also where two factors need it.
+    fn make(&self) -> Result<Vec<NewFactor>> {
+        let needed =
+            |kind: &FactorKind| matches!(kind, FactorKind::Passcode | FactorKind::CloudFile);
+        let passcode = match self.kinds.iter().any(needed) {
+            true => {
+                Some(prompt::new_secret("New passcode: ", self.new.new_passcode_file.as_deref())?)
+            }
+            false => None,
+        };
+        let passcode = || unlock::passcode(passcode.as_ref().map_or("", SecretText::expose));
+        self.kinds
+            .iter()
+            .map(|kind| {
+                Ok(match kind {
+                    FactorKind::Passcode => NewFactor::passcode(passcode()?),
+                    FactorKind::RecoveryCode => NewFactor::recovery_code(),
+                    FactorKind::ExportFile => NewFactor::export_file(),
+                    FactorKind::CloudFile => NewFactor::cloud_file(passcode()?),
+                })
+            })
+            .collect()
+    }
+
+    /// Shows the code and writes the files, before anything depends on them.
+    fn hand_over(&self, factors: &[NewFactor], work: &Work<'_>) -> Result<()> {
+        for factor in factors {
+            if let Some(code) = factor.code() {
+                let line = Zeroizing::new(format!("{}\n", *code));
+                match &self.new.new_code_file {
+                    Some(path) => write_new(path, line.as_bytes(), work)?,
+                    None => {
+                        say("Write this recovery code down; it is shown once:\n");
+                        say(&line);
+                    }
+                }
+            }
+            let Some(file) = factor.file(&work.session.tenant, &work.session.user) else {
+                continue;
+            };
+            if factor.kind() == FactorKind::CloudFile {
+                write_new(path(&self.new.new_cloud_file)?, file.to_text().as_bytes(), work)?;
+            } else {
+                let passphrase = prompt::new_secret(
+                    "New passphrase of the export file: ",
+                    self.new.new_export_passphrase_file.as_deref(),
+                )?;
+                let passphrase = sharekeep::Passphrase::new(passphrase.expose().to_owned())?;
+                write_new(path(&self.new.new_export_file)?, &file.encrypt(&passphrase)?, work)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn write_new(path: &Path, content: &[u8], work: &Work<'_>) -> Result<()> {
+    let written =
+        work.context.home.write_factor_file(path, content).map_err(|error| match error {
+            Error::File { path, source } if source.kind() == std::io::ErrorKind::AlreadyExists => {
+                let path = path.display();
+                Error::Usage(format!(
+                    "{path} exists: if no factor needs it, remove it and try again"
+                ))
+            }
+            other => other,
+        })?;
+    if let Some(old) = written {
+        let (path, old) = (path.display(), old.display());
+        say(&format!(
+            "{path} was of a change that never took effect and opens nothing; it is {old} now"
+        ));
+    }
+    Ok(())
+}
+
+/// What is said when a repeated command finds that its interrupted first run had succeeded.
+fn went_through(set: &FactorSet) -> Report {
+    say("The change that was interrupted had gone through; what it gave out holds.");
+    let mut report = report(set);
+    report.json["went_through_before"] = true.into();
+    report
+}
+
+/// Whether an interrupted change of this device removed the factor already.
+async fn removed_before(user: &SignedIn<'_>, id: FactorId) -> Result<Option<Report>> {
+    let done = user.settle_interrupted().await?.filter(|set| set.factor(id).is_none());
+    Ok(done.as_ref().map(went_through))
+}
+
+fn path(option: &Option<std::path::PathBuf>) -> Result<&Path> {
+    option.as_deref().ok_or_else(|| Error::Usage("say where the file goes".to_owned()))
+}
+
+async fn commit(user: &SignedIn<'_>, draft: FactorDraft) -> Result<Report> {
+    let set = user.commit_factors(draft).await?;
+    Ok(report(&set))
+}
+
+async fn status(user: &SignedIn<'_>) -> Result<Report> {
+    match user.sync_recovery().await? {
+        Some(set) => Ok(report(&set)),
+        None => {
+            let text = "Recovery is not set up: run `sharekeep recovery setup`.";
+            Ok(Report::new(text, json!({ "set_up": false, "factors": [] })))
+        }
+    }
+}
+
+fn report(set: &FactorSet) -> Report {
+    let mut rows = vec![["FACTOR", "KIND", "LABEL"].map(str::to_owned).to_vec()];
+    rows.extend(set.factors.iter().map(|factor| {
+        let label = factor.label.clone().unwrap_or_default();
+        vec![factor.id.to_string(), factor.kind.to_string(), label]
+    }));
+    let mut text = table(&rows);
+    if set.waiver == Waiver::PasscodeAlone {
+        text.push_str("\nwithout a second factor: wrong guesses can destroy all of them");
+    }
+    let factors: Vec<Value> = set
+        .factors
+        .iter()
+        .map(|factor| json!({ "factor": factor.id, "kind": factor.kind, "label": factor.label }))
+        .collect();
+    let json = json!({
+        "set_up": true,
+        "generation": set.recovery.generation,
+        "sequence": set.sequence,
+        "without_second_factor": set.waiver == Waiver::PasscodeAlone,
+        "factors": factors,
+    });
+    Report::new(text, json)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sharekeep_schemas::FactorId;
+
+    #[test]
+    fn an_id_of_a_factor_in_a_report_is_the_one_that_commands_take() {
+        let id = FactorId::new([250; 16]);
+        assert_eq!(json!({ "factor": id })["factor"].as_str().unwrap().parse(), Ok(id));
+    }
+}

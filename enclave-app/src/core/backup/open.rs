@@ -1,0 +1,20 @@
+use super::key;
+use crate::core::Request;
+use crate::core::stop::{Done, Stop};
+use sharekeep_schemas::enclave::RecordQuery;
+use sharekeep_schemas::sealed::{BackupOpened, Plain};
+use sharekeep_schemas::{ProblemCode, Scope, WalletId};
+
+impl Request<'_> {
+    /// Gives the user's backup back as the user sealed it.
+    pub(in crate::core) fn open_backup(&self, wallet: WalletId) -> Result<Done, Stop> {
+        let caller = self.authenticate()?;
+        caller.require(Scope::Read)?;
+        let envelope = self.open_body(&caller)?;
+        envelope.payload::<Plain>()?;
+        self.records.require(&[RecordQuery::One(key(caller.session.user, wallet))])?;
+        let record = self.backup(&caller, wallet)?.ok_or(ProblemCode::NotFound)?;
+        let body = envelope.answer(self.core, &BackupOpened { backup: record.backup })?;
+        Ok(Done { body, writes: vec![] })
+    }
+}

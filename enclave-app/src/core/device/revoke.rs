@@ -1,0 +1,46 @@
+use crate::core::stop::{Done, Refusal, Stop};
+use crate::core::{Request, lock};
+use crate::record::DeviceRecord;
+use sharekeep_schemas::enclave::{RecordKey, RecordQuery};
+use sharekeep_schemas::sealed::{DeviceChanged, Plain};
+use sharekeep_schemas::{DeviceId, EventKind, ProblemCode, Scope};
+use std::collections::BTreeSet;
+
+impl Request<'_> {
+    /// Revokes another of the user's devices and ends its sessions. It keeps its shares, and with
+    /// them it can do nothing: to come back as a new device it needs a factor.
+    pub(in crate::core) fn revoke_device(&self, device: DeviceId) -> Result<Done, Stop> {
+        let caller = self.authenticate()?;
+        caller.require(Scope::Manage)?;
+        let envelope = self.open_body(&caller)?;
+        envelope.payload::<Plain>()?;
+        if device == caller.session.device {
+            let detail = "a device cannot revoke itself: revoke its session";
+            return Err(Refusal::saying(ProblemCode::MalformedRequest, detail).into());
+        }
+        let user = caller.session.user;
+        self.records.require(&[
+            RecordQuery::One(RecordKey::Device { user, device }),
+            RecordQuery::SessionsOf(user),
+        ])?;
+        let loaded = self.device(&caller, device)?;
+        let lost = BTreeSet::from([device]);
+        let (sessions, mut writes) = self.sessions_on(&caller, &lost)?;
+        if loaded.record.revoked_at_unix_s.is_none() {
+            let revoked_at_unix_s = Some(self.now);
+            let record = DeviceRecord { revoked_at_unix_s, ..loaded.record };
+            let stored = Some(loaded.version);
+            writes.push(self.write_device(&caller.vault, user, device, &record, stored)?);
+            writes.push(self.event(user, caller.session.device, EventKind::DeviceRevoked));
+        }
+        // Memory first: it is over, committed or not.
+        let mut memory = lock(&self.core.memory);
+        for session in sessions {
+            memory.revoke(session, self.now)?;
+        }
+        memory.revoke_device(user, device);
+        drop(memory);
+        let body = envelope.answer(self.core, &DeviceChanged { device, revoked: true })?;
+        Ok(Done { body, writes })
+    }
+}

@@ -1,0 +1,42 @@
+use super::{NotARecord, VERSION, check_version, decode, encode};
+use serde::{Deserialize, Serialize};
+use sharekeep_recovery::FactorSet;
+use sharekeep_recovery::factor_set::SignedFactorSet;
+use zeroize::Zeroizing;
+
+/// The user's signed list of factors and with it the current recovery key. Only the newest is kept:
+/// it carries the signatures by which older recovery keys lead to this one.
+pub struct RecoveryRecord {
+    /// As the user signed it.
+    pub statement: Vec<u8>,
+    /// What it says.
+    pub set: FactorSet,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wire {
+    version: u8,
+    #[serde(with = "serde_bytes")]
+    statement: Vec<u8>,
+}
+
+impl RecoveryRecord {
+    /// The plaintext to seal.
+    pub fn encode(&self) -> Zeroizing<Vec<u8>> {
+        encode(&Wire { version: VERSION, statement: self.statement.clone() })
+    }
+
+    /// Reads an opened plaintext. The seal is the enclave's own: the signatures were checked before
+    /// the list was stored.
+    ///
+    /// # Errors
+    /// [`NotARecord`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, NotARecord> {
+        let wire: Wire = decode(bytes)?;
+        check_version(wire.version)?;
+        let signed = SignedFactorSet::from_bytes(&wire.statement).map_err(|_| NotARecord)?;
+        let set = signed.stored().map_err(|_| NotARecord)?;
+        Ok(Self { statement: wire.statement, set })
+    }
+}

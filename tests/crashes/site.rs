@@ -1,0 +1,125 @@
+//! The service as processes that can be armed and replaced.
+
+use crate::scenario::Maker;
+use sharekeep_local::DataDir;
+use sharekeep_local::identity_provider::Signing;
+use sharekeep_local::process::{EnclaveBounds, Supervisor};
+use sharekeep_local::world::{Purpose, TENANT};
+use sharekeep_steps::{DurableStep, FAILPOINT_VARIABLE, Moment};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// A failpoint: where, and whose process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kill {
+    pub(crate) step: DurableStep,
+    pub(crate) moment: Moment,
+    pub(crate) maker: Maker,
+}
+
+/// Whose process a failpoint is in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Victim {
+    Client,
+    Functions,
+    Enclave,
+}
+
+impl Kill {
+    pub(crate) fn victim(&self) -> Victim {
+        match (self.maker, self.moment) {
+            (Maker::Client, _) => Victim::Client,
+            (_, Moment::Decided) => Victim::Enclave,
+            _ => Victim::Functions,
+        }
+    }
+
+    pub(crate) fn armed(&self) -> String {
+        format!("{}:{}", self.step.name(), self.moment.name())
+    }
+}
+
+pub(crate) struct Site {
+    supervisor: Supervisor,
+    port: u16,
+    dir: TempDir,
+}
+
+impl Site {
+    pub(crate) async fn start() -> Self {
+        let dir = TempDir::new().unwrap();
+        let data = DataDir::open(&dir.path().join("service")).unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .unwrap()
+            .port();
+        // A killed enclave leaves its lease: the next one need not wait for minutes here.
+        let bounds = EnclaveBounds {
+            primes: Some(0),
+            guess_lease_s: Some(1),
+            guesses_per_minute: Some(60_000),
+        };
+        let program = Path::new(env!("CARGO_BIN_EXE_stack-process"));
+        let supervisor =
+            Supervisor::start_with(program, data, port, Purpose::default(), None, bounds)
+                .await
+                .unwrap();
+        Self { supervisor, port, dir }
+    }
+
+    pub(crate) fn path(&self, inside: &str) -> PathBuf {
+        self.dir.path().join(inside)
+    }
+
+    /// What `init` needs to know; one and the same host has two names.
+    pub(crate) fn init_arguments(&self, host: &str) -> Vec<String> {
+        let file = |name: &str| self.path("service").join(name).display().to_string();
+        let url = format!("http://{host}:{}", self.port);
+        ["--url", &url, "--tenant", TENANT, "--root", &file("root.der"), "--pcrs"]
+            .map(str::to_owned)
+            .into_iter()
+            .chain([file("pcrs.json")])
+            .collect()
+    }
+
+    /// The identity provider's word for a user.
+    pub(crate) fn token(&self, user: &str, nonce: &str) -> String {
+        let provider = self.supervisor.world().identity_provider.development();
+        provider.token(user, TENANT).nonce(nonce).sign(Signing::Rs256).unwrap()
+    }
+
+    /// Has the victim started anew, with the failpoint in its environment.
+    pub(crate) async fn arm(&mut self, kill: &Kill) {
+        let armed = kill.armed();
+        let environment = [(FAILPOINT_VARIABLE, armed.as_str())];
+        match kill.victim() {
+            Victim::Client => {}
+            Victim::Functions => self.supervisor.replace_functions(&environment).await.unwrap(),
+            Victim::Enclave => self.supervisor.replace_enclave(&environment).await.unwrap(),
+        }
+    }
+
+    /// Whether the victim is dead, after a short look. It must have been killed.
+    pub(crate) async fn is_dead(&mut self, victim: Victim) -> bool {
+        let look = Duration::from_millis(10);
+        let end = match victim {
+            Victim::Client => return true,
+            Victim::Functions => tokio::time::timeout(look, self.supervisor.functions_end()).await,
+            Victim::Enclave => tokio::time::timeout(look, self.supervisor.enclave_end()).await,
+        };
+        end.is_ok_and(|error| {
+            assert!(error.to_string().contains("signal: 9"), "{error}");
+            true
+        })
+    }
+
+    /// Has the victim run again, unarmed.
+    pub(crate) async fn revive(&mut self, victim: Victim) {
+        match victim {
+            Victim::Client => {}
+            Victim::Functions => self.supervisor.replace_functions(&[]).await.unwrap(),
+            Victim::Enclave => self.supervisor.replace_enclave(&[]).await.unwrap(),
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! The device is gone; another one takes its place.
+
+use sharekeep::{ErrorKind, FactorFile, Holding, NewFactor, OpenHome, UnlockWith, WalletOutcome};
+use sharekeep_recovery::RecoveryCode;
+use sharekeep_schemas::{PreparationScope, ProblemCode, Protocol, Scheme, WalletId};
+use sharekeep_tests::message::note;
+use sharekeep_tests::phone::{passcode, passphrase, with_code, with_passcode};
+use sharekeep_tests::primes::published_primes;
+use sharekeep_tests::{Deployment, Phone};
+use std::path::Path;
+
+/// A factor's secret in the form in which its user keeps it.
+enum Kept {
+    Code(String),
+    Export(Vec<u8>),
+    Cloud(String),
+    Passcode,
+}
+
+impl Kept {
+    fn of(factor: &NewFactor, phone: &Phone) -> Self {
+        let file = factor.file(&phone.session.tenant, &phone.session.user);
+        match (factor.code(), file) {
+            (Some(code), _) => Self::Code(code.to_string()),
+            (None, Some(file)) if factor.kind() == sharekeep_schemas::FactorKind::ExportFile => {
+                Self::Export(file.encrypt(&passphrase()).unwrap())
+            }
+            (None, Some(file)) => Self::Cloud(file.to_text().to_string()),
+            (None, None) => Self::Passcode,
+        }
+    }
+
+    fn unlock(&self) -> UnlockWith {
+        match self {
+            Self::Code(text) => UnlockWith::RecoveryCode(RecoveryCode::parse(text).unwrap()),
+            Self::Export(bytes) => UnlockWith::ExportFile(
+                FactorFile::decrypt(bytes, &passphrase(), Path::new("export")).unwrap(),
+            ),
+            Self::Cloud(text) => UnlockWith::CloudFile {
+                file: FactorFile::from_text(text).unwrap(),
+                passcode: passcode("2468"),
+            },
+            Self::Passcode => with_passcode("1234"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_device_is_replaced_with_a_factor_of_each_kind_and_signs_at_once() {
+    let deployment = Deployment::start().await;
+    let homes = tempfile::tempdir().unwrap();
+    let mut phone = Phone::fresh(&deployment, &homes.path().join("0"), "alice").await;
+    let factors = vec![
+        NewFactor::passcode(passcode("1234")),
+        NewFactor::recovery_code(),
+        NewFactor::export_file(),
+        NewFactor::cloud_file(passcode("2468")),
+    ];
+    let kept: Vec<_> = factors.iter().map(|factor| Kept::of(factor, &phone)).collect();
+    phone.set_up(factors).await;
+    let wallets =
+        [phone.create_frost().await, phone.create(Scheme::SchnorrBip340, Protocol::Frost).await];
+    for (n, kept) in kept.iter().enumerate() {
+        let next = homes.path().join((n + 1).to_string());
+        let next = Phone::fresh(&deployment, &next, "alice").await;
+        let report = next.restore(kept.unlock(), &[phone.device()]).await.unwrap();
+        assert_eq!(report.wallets.len(), 2);
+        for id in wallets {
+            let outcome = &report.wallets[&id];
+            assert!(
+                matches!(outcome, WalletOutcome::Restored { prepared: true }),
+                "{n}: {outcome:?}"
+            );
+            next.sign(id, &note("back again")).await;
+        }
+        // What was declared lost has no session, and gets none.
+        let error = phone.try_sign(wallets[0], &note("still here")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotSignedIn, "{error}");
+        let error = phone.sign_in_again(&deployment, "alice").await.err().unwrap();
+        assert_eq!(error.code(), Some(ProblemCode::DeviceRevoked), "{error}");
+        phone = next;
+    }
+}
+
+fn pair(home: &OpenHome) -> sharekeep::HeldPreparation {
+    home.preparation(PreparationScope::Pair(Protocol::Cggmp24)).unwrap().unwrap()
+}
+
+fn mark(phone: &Phone, wallet: WalletId) -> sharekeep::BackupMark {
+    phone.home.wallet(wallet).unwrap().unwrap().backup.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cggmp24_wallet_signs_at_once_with_the_half_that_was_in_its_backup() {
+    let deployment = Deployment::start().await;
+    let homes = tempfile::tempdir().unwrap();
+    let old = Phone::fresh(&deployment, &homes.path().join("old"), "alice").await;
+    let code = old.set_up_with_passcode("1234").await;
+    deployment.stack.enclave().unwrap().primes().add_set(published_primes(1));
+    let wallet = old.create(Scheme::EcdsaSecp256k1, Protocol::Cggmp24).await;
+    // Made after the first backup: a second one has it.
+    old.user().prepare_pair(Some(published_primes(0))).await.unwrap();
+    let preparation = pair(&old.home).id;
+    assert_eq!(mark(&old, wallet).preparation, Some((preparation, old.device())));
+
+    // Neither side has primes left, so nothing can be prepared anew.
+    let new = Phone::fresh(&deployment, &homes.path().join("new"), "alice").await;
+    let report = new.restore(with_passcode("1234"), &[old.device()]).await.unwrap();
+    assert!(matches!(report.wallets[&wallet], WalletOutcome::Restored { prepared: true }));
+    assert_eq!(pair(&new.home).id, preparation);
+    new.sign(wallet, &note("at once")).await;
+
+    // The backup names the new device now, so the next restore finds the enclave's half as well.
+    assert_eq!(mark(&new, wallet).preparation, Some((preparation, new.device())));
+    let third = Phone::fresh(&deployment, &homes.path().join("third"), "alice").await;
+    let report = third.restore(with_code(&code), &[new.device()]).await.unwrap();
+    assert!(matches!(report.wallets[&wallet], WalletOutcome::Restored { prepared: true }));
+    third.sign(wallet, &note("once more")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dkls23_wallet_is_prepared_while_it_is_restored() {
+    let deployment = Deployment::start().await;
+    let homes = tempfile::tempdir().unwrap();
+    let old = Phone::fresh(&deployment, &homes.path().join("old"), "alice").await;
+    let code = old.set_up_with_passcode("1234").await;
+    let wallet = old.create(Scheme::EcdsaSecp256k1, Protocol::Dkls23).await;
+    let new = Phone::fresh(&deployment, &homes.path().join("new"), "alice").await;
+    let report = new.restore(with_code(&code), &[]).await.unwrap();
+    assert!(matches!(report.wallets[&wallet], WalletOutcome::Restored { prepared: true }));
+    let scope = PreparationScope::Wallet(wallet);
+    assert!(new.home.has_preparation(scope));
+    new.sign(wallet, &note("with its own half")).await;
+    // The old device was not lost.
+    old.sign(wallet, &note("and this one with its own")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_devices_that_restore_at_once_both_end_with_all_wallets() {
+    let deployment = Deployment::start().await;
+    let homes = tempfile::tempdir().unwrap();
+    let old = Phone::fresh(&deployment, &homes.path().join("old"), "alice").await;
+    let code = old.set_up_with_passcode("1234").await;
+    let wallets = [old.create_frost().await, old.create_frost().await];
+    let (one, other) = (homes.path().join("tablet"), homes.path().join("laptop"));
+    let (tablet, laptop) = tokio::join!(
+        Phone::fresh(&deployment, &one, "alice"),
+        Phone::fresh(&deployment, &other, "alice"),
+    );
+    let lost = [old.device()];
+    let (one, other) = tokio::join!(
+        tablet.restore(with_code(&code), &lost),
+        laptop.restore(with_code(&code), &lost),
+    );
+    for (phone, report) in [(tablet, one), (laptop, other)] {
+        // A conflict was retried; what still failed may be repeated.
+        let report = report.unwrap();
+        if !report.is_complete() {
+            assert!(phone.restore(with_code(&code), &[]).await.unwrap().is_complete());
+        }
+        for id in wallets {
+            let held = phone.home.wallet(id).unwrap().unwrap();
+            assert_eq!(held.holding, Holding::Registered);
+            phone.sign(id, &note("one of two")).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_survives_a_restart_of_everything_and_can_be_repeated() {
+    let deployment = Deployment::start().await;
+    let homes = tempfile::tempdir().unwrap();
+    let old = Phone::fresh(&deployment, &homes.path().join("old"), "alice").await;
+    let code = old.set_up_with_passcode("1234").await;
+    let wallet = old.create_frost().await;
+    let lost = [old.device()];
+    let new = Phone::fresh(&deployment, &homes.path().join("new"), "alice").await;
+    new.restore(with_code(&code), &lost).await.unwrap();
+    let Phone { home, .. } = new;
+
+    let deployment = deployment.restart().await;
+    let new = Phone::sign_in(&deployment, home, "alice").await;
+    new.sign(wallet, &note("after the restart")).await;
+    let again = new.restore(with_code(&code), &lost).await.unwrap();
+    assert!(matches!(again.wallets[&wallet], WalletOutcome::Held));
+    // Lost stays lost without the memory of the enclave that heard of it.
+    let error = old.sign_in_again(&deployment, "alice").await.err().unwrap();
+    assert_eq!(error.code(), Some(ProblemCode::DeviceRevoked), "{error}");
+}
