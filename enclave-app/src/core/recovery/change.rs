@@ -148,7 +148,8 @@ impl Request<'_> {
         for (factor, (record, version)) in stored {
             if matches!(record, FactorRecord::Registered(_)) {
                 if !change.rotates() {
-                    return Err(unfit());
+                    // Lists of two moments: another change was committed between their reads.
+                    return Err(ProblemCode::Conflict.into());
                 }
                 writes.push(delete(RecordKey::Factor { user, factor }, version));
             }
@@ -279,7 +280,8 @@ fn take_registered(stored: &mut Factors, factor: &Factor) -> Result<(RegisteredF
         Some((FactorRecord::Registered(registered), version)) if registered.kind == factor.kind => {
             Ok((registered, version))
         }
-        _ => Err(unfit()),
+        // As above, the other way round.
+        _ => Err(ProblemCode::Conflict.into()),
     }
 }
 
