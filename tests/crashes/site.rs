@@ -3,7 +3,7 @@
 use crate::scenario::Maker;
 use sharekeep_local::DataDir;
 use sharekeep_local::identity_provider::Signing;
-use sharekeep_local::process::{EnclaveBounds, Supervisor};
+use sharekeep_local::process::Supervisor;
 use sharekeep_local::world::{Purpose, TENANT};
 use sharekeep_steps::{DurableStep, FAILPOINT_VARIABLE, Moment};
 use std::path::{Path, PathBuf};
@@ -54,17 +54,9 @@ impl Site {
             .and_then(|listener| listener.local_addr())
             .unwrap()
             .port();
-        // A killed enclave leaves its lease: the next one need not wait for minutes here.
-        let bounds = EnclaveBounds {
-            primes: Some(0),
-            guess_lease_s: Some(1),
-            guesses_per_minute: Some(60_000),
-        };
         let program = Path::new(env!("CARGO_BIN_EXE_stack-process"));
         let supervisor =
-            Supervisor::start_with(program, data, port, Purpose::default(), None, bounds)
-                .await
-                .unwrap();
+            Supervisor::start(program, data, port, Purpose::Crashes, None).await.unwrap();
         Self { supervisor, port, dir }
     }
 

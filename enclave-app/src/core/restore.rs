@@ -12,7 +12,7 @@ use super::{Request, lock};
 use crate::record::{DeviceRecord, PreparationRecord};
 use serde_bytes::ByteBuf;
 use sharekeep_mpc::{PartyIndex, PossessionBinding, PossessionProof};
-use sharekeep_schemas::enclave::{Condition, RecordKey, RecordQuery, Row, Write};
+use sharekeep_schemas::enclave::{RecordKey, RecordQuery, Row, Write};
 use sharekeep_schemas::limits::{
     MAX_DEVICES_PER_USER, MAX_WALLETS_PER_RESTORE, MAX_WRITES_PER_COMMIT,
 };
@@ -161,7 +161,6 @@ impl Request<'_> {
         prepared: bool,
         writes: &mut Vec<Write>,
     ) -> Result<RestoredStatus, Stop> {
-        let user = caller.session.user;
         let living = |device: &DeviceId| {
             let record = devices.get(device).map(|device| &device.record);
             // One that the listing lacks stays: hiding a device must not take its wallets from it.
@@ -177,13 +176,7 @@ impl Request<'_> {
         if holders != wallet.record.devices {
             wallet.record.devices = holders;
             version = wallet.next;
-            writes.push(self.core.write_wallet(
-                &caller.vault,
-                user,
-                &wallet.record,
-                version,
-                Condition::Version(wallet.stored),
-            )?);
+            writes.push(self.changed_wallet(caller, &wallet)?);
         }
         let keys = self.deployment_keys()?;
         let tenant = &caller.session.tenant;

@@ -1,8 +1,10 @@
-use super::Request;
 use super::authenticate::Caller;
 use super::stop::Stop;
+use super::vault::Vault;
+use super::{Core, Request};
 use serde_bytes::ByteBuf;
 use sharekeep_channel::record_seal::{OpenedRecord, RecordVersion};
+use sharekeep_schemas::UserId;
 use sharekeep_schemas::enclave::{Condition, Put, RecordKey, Row, Write};
 
 /// A record's new content.
@@ -34,8 +36,7 @@ impl Request<'_> {
         }
     }
 
-    /// The write that puts one of the caller's records in place of the version that the store
-    /// holds, or of none.
+    /// As [`Core::put`], of one of the caller's records.
     pub(super) fn put(
         &self,
         caller: &Caller,
@@ -43,9 +44,24 @@ impl Request<'_> {
         stored: Option<u64>,
         content: Content<'_>,
     ) -> Result<Write, Stop> {
+        self.core.put(&caller.vault, caller.session.user, key, stored, content)
+    }
+}
+
+impl Core {
+    /// The write that puts one of a user's records in place of the version that the store holds,
+    /// or of none.
+    pub(super) fn put(
+        &self,
+        vault: &Vault,
+        user: UserId,
+        key: RecordKey,
+        stored: Option<u64>,
+        content: Content<'_>,
+    ) -> Result<Write, Stop> {
         let version = stored.unwrap_or(0) + 1;
         let place = RecordVersion { epoch: content.epoch, record_version: version };
-        let bytes = self.core.seal(&caller.vault, caller.user(), &key, place, content.plaintext)?;
+        let bytes = self.seal(vault, user.as_bytes(), &key, place, content.plaintext)?;
         Ok(Write {
             key,
             condition: stored.map_or(Condition::Absent, Condition::Version),

@@ -15,7 +15,6 @@ pub use supervise::Supervisor;
 
 use crate::world::Purpose;
 use serde::{Deserialize, Serialize};
-use sharekeep_enclave_app::Limits;
 use sharekeep_schemas::http::{Base64Url, base64url_or_bytes};
 use std::path::PathBuf;
 use zeroize::Zeroize;
@@ -40,32 +39,6 @@ pub struct EnclaveConfiguration {
     pub purpose: Purpose,
     /// The egress proxy.
     pub egress_socket: PathBuf,
-    /// Bounds that differ from the default.
-    #[serde(default)]
-    pub bounds: EnclaveBounds,
-}
-
-/// Bounds of the enclave's process that differ from the default; for tests that cannot wait.
-#[derive(Clone, Copy, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EnclaveBounds {
-    /// Sets of safe primes to have ready.
-    pub primes: Option<usize>,
-    /// Seconds for which an enclave serves guesses alone.
-    pub guess_lease_s: Option<u64>,
-    /// Guesses at passcodes in a minute, over all users.
-    pub guesses_per_minute: Option<u32>,
-}
-
-impl EnclaveBounds {
-    pub(crate) fn limits(&self, usual: Limits) -> Limits {
-        Limits {
-            primes: self.primes.unwrap_or(usual.primes),
-            guess_lease_s: self.guess_lease_s.unwrap_or(usual.guess_lease_s),
-            guesses_per_minute: self.guesses_per_minute.unwrap_or(usual.guesses_per_minute),
-            ..usual
-        }
-    }
 }
 
 impl Drop for EnclaveConfiguration {

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use sharekeep_schemas::http::Base64Url;
 use tokio_util::sync::CancellationToken;
 
-use super::{ChildProcess, EnclaveBounds, EnclaveConfiguration, FunctionsConfiguration};
+use super::{ChildProcess, EnclaveConfiguration, FunctionsConfiguration};
 use crate::assemble::{connect_store, provision_store};
 use crate::secrecy::Canary;
 use crate::world::{Purpose, World};
@@ -18,7 +18,6 @@ pub struct Supervisor {
     port: u16,
     program: PathBuf,
     purpose: Purpose,
-    bounds: EnclaveBounds,
     canary: Vec<u8>,
 }
 
@@ -37,22 +36,6 @@ impl Supervisor {
         purpose: Purpose,
         canary: Option<&Canary>,
     ) -> Result<Self, Error> {
-        let bounds = EnclaveBounds::default();
-        Self::start_with(program, data, port, purpose, canary, bounds).await
-    }
-
-    /// The same with other bounds of the enclave.
-    ///
-    /// # Errors
-    /// Whatever part does not start.
-    pub async fn start_with(
-        program: &Path,
-        data: DataDir,
-        port: u16,
-        purpose: Purpose,
-        canary: Option<&Canary>,
-        bounds: EnclaveBounds,
-    ) -> Result<Self, Error> {
         let world = World::start(&data, port, purpose).await?;
         let store = connect_store(world.store_endpoint())?;
         provision_store(&store, world.tenants()).await?;
@@ -60,11 +43,11 @@ impl Supervisor {
             world.database.plant(canary)?;
         }
         let canary = canary.map_or_else(Vec::new, |canary| canary.bytes().to_vec());
-        let enclave = start_enclave(program, &data, &world, purpose, bounds, &[]).await?;
+        let enclave = start_enclave(program, &data, &world, purpose, &[]).await?;
         let functions =
             start_functions(program, &data, &world, port, purpose, &canary, &[]).await?;
         let program = program.to_owned();
-        Ok(Self { world, data, enclave, functions, port, program, purpose, bounds, canary })
+        Ok(Self { world, data, enclave, functions, port, program, purpose, canary })
     }
 
     /// Kills the enclave, if it still runs, and starts a new one on the same data, with more in its
@@ -74,8 +57,8 @@ impl Supervisor {
     /// [`Error::Process`].
     pub async fn replace_enclave(&mut self, environment: &[(&str, &str)]) -> Result<(), Error> {
         self.enclave.kill().await;
-        let Self { program, data, world, purpose, bounds, .. } = self;
-        self.enclave = start_enclave(program, data, world, *purpose, *bounds, environment).await?;
+        let Self { program, data, world, purpose, .. } = self;
+        self.enclave = start_enclave(program, data, world, *purpose, environment).await?;
         Ok(())
     }
 
@@ -149,7 +132,6 @@ async fn start_enclave(
     data: &DataDir,
     world: &World,
     purpose: Purpose,
-    bounds: EnclaveBounds,
     environment: &[(&str, &str)],
 ) -> Result<ChildProcess, Error> {
     let configuration = EnclaveConfiguration {
@@ -158,7 +140,6 @@ async fn start_enclave(
         purpose,
         socket: enclave_socket(data),
         egress_socket: world.egress_socket().to_owned(),
-        bounds,
     };
     let log = data.path("logs/enclave.log");
     ChildProcess::start(program, "enclave", &configuration, environment, log).await

@@ -14,7 +14,7 @@ use crate::world::bind;
 /// [`Error::Damaged`] without a start configuration, [`Error::Enclave`].
 pub async fn run() -> Result<(), Error> {
     let configuration: EnclaveConfiguration = read_configuration()?;
-    let limits = configuration.bounds.limits(configuration.purpose.limits());
+    let limits = configuration.purpose.limits();
     let connections = limits.connections;
     let enclave = build_enclave(EnclaveParts {
         trust: &configuration.trust,

@@ -16,6 +16,9 @@ pub enum Purpose {
     /// comes from one address to one enclave. The guesses that a passcode has, and the waits between
     /// them, are the same.
     Measurement,
+    /// Tests that kill processes: an enclave that follows a killed one need not wait for the lease
+    /// that it left, nor pace its guesses, and searches no primes.
+    Crashes,
 }
 
 impl Purpose {
@@ -24,13 +27,19 @@ impl Purpose {
         match self {
             Self::Development => Limits::default(),
             Self::Measurement => Limits { guesses_per_minute: UNHURRIED, ..Limits::default() },
+            Self::Crashes => Limits {
+                primes: 0,
+                guess_lease_s: 1,
+                guesses_per_minute: UNHURRIED,
+                ..Limits::default()
+            },
         }
     }
 
     /// The functions' configuration.
     pub fn config(self) -> Config {
         match self {
-            Self::Development => Config::default(),
+            Self::Development | Self::Crashes => Config::default(),
             Self::Measurement => Config {
                 unsigned_per_minute_per_address: UNHURRIED,
                 openings_per_minute_per_tenant: UNHURRIED,

@@ -3,11 +3,10 @@ use crate::core::authenticate::Caller;
 use crate::core::memory::Locked;
 use crate::core::stop::{Refusal, Stop};
 use crate::core::wallet::Loaded;
+use crate::core::write::Content;
 use crate::core::{Core, Request, lock};
 use crate::record::PreparationRecord;
-use serde_bytes::ByteBuf;
-use sharekeep_channel::record_seal::RecordVersion;
-use sharekeep_schemas::enclave::{Condition, Put, RecordKey, Row, Write};
+use sharekeep_schemas::enclave::{RecordKey, Row, Write};
 use sharekeep_schemas::{
     CeremonyKind, PreparationId, PreparationScope, ProblemCode, Protocol, WalletStatus,
 };
@@ -94,13 +93,7 @@ impl Request<'_> {
             return Ok(RecordLock { what, recorded, write: None });
         }
         wallet.record.status = WalletStatus::Locked;
-        let write = self.core.write_wallet(
-            &caller.vault,
-            caller.session.user,
-            &wallet.record,
-            wallet.next,
-            Condition::Version(wallet.stored),
-        );
+        let write = self.changed_wallet(caller, wallet);
         wallet.record.status = was;
         Ok(RecordLock { what, recorded, write: Some(write?) })
     }
@@ -121,20 +114,9 @@ impl Request<'_> {
         }
         let id = held.map_or(PreparationId::new(execution), |(record, _)| record.id);
         let key = RecordKey::Preparation { user, device, scope: PreparationScope::Pair(protocol) };
-        let version = held.map_or(0, |(_, version)| version) + 1;
-        let place = RecordVersion { epoch: 0, record_version: version };
         let plaintext = PreparationRecord::locked(id, protocol).encode();
-        let bytes = self.core.seal(&caller.vault, caller.user(), &key, place, &plaintext)?;
-        let write = Write {
-            key,
-            condition: held.map_or(Condition::Absent, |(_, version)| Condition::Version(version)),
-            put: Some(Put {
-                version,
-                bytes: ByteBuf::from(bytes),
-                row: Row::Empty,
-                expires_at_unix_s: None,
-            }),
-        };
+        let stored = held.map(|(_, version)| version);
+        let write = self.put(caller, key, stored, Content::lasting(&plaintext, Row::Empty))?;
         Ok(RecordLock { what, recorded: false, write: Some(write) })
     }
 }

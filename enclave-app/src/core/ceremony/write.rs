@@ -4,6 +4,7 @@ use super::{Meta, registry};
 use crate::core::Core;
 use crate::core::stop::Stop;
 use crate::core::vault::Vault;
+use crate::core::write::Content;
 use crate::record::{CeremonyRecord, PreparationRecord, WalletRecord};
 use serde_bytes::ByteBuf;
 use sharekeep_channel::record_seal::RecordVersion;
@@ -91,20 +92,9 @@ impl Core {
                 let scope =
                     meta.protocol.preparation_scope(meta.wallet).ok_or(ProblemCode::Internal)?;
                 let key = RecordKey::Preparation { user: meta.user, device: meta.device, scope };
-                let version = meta.replaces.unwrap_or(0) + 1;
-                let place = RecordVersion { epoch: 0, record_version: version };
                 let plaintext = PreparationRecord::new(id, &preparation).encode();
-                let bytes = self.seal(vault, meta.user.as_bytes(), &key, place, &plaintext)?;
-                let write = Write {
-                    key,
-                    condition: meta.replaces.map_or(Condition::Absent, Condition::Version),
-                    put: Some(Put {
-                        version,
-                        bytes: ByteBuf::from(bytes),
-                        row: Row::Empty,
-                        expires_at_unix_s: None,
-                    }),
-                };
+                let content = Content::lasting(&plaintext, Row::Empty);
+                let write = self.put(vault, meta.user, key, meta.replaces, content)?;
                 Ok((Some(write), CeremonyResult::Preparation { id }))
             }
             Output::Share(share) => {

@@ -8,10 +8,10 @@ use super::authenticate::Caller;
 use super::records::unfit;
 use super::stop::{Refusal, Stop};
 use super::vault::Vault;
+use super::write::Content;
 use crate::record::DeviceRecord;
-use serde_bytes::ByteBuf;
-use sharekeep_channel::record_seal::{OpenedRecord, RecordVersion};
-use sharekeep_schemas::enclave::{Condition, Put, RecordKey, RecordQuery, Write};
+use sharekeep_channel::record_seal::OpenedRecord;
+use sharekeep_schemas::enclave::{RecordKey, RecordQuery, Write};
 use sharekeep_schemas::limits::MAX_DEVICES_PER_USER;
 use sharekeep_schemas::{DeviceId, ProblemCode, UserId};
 use std::collections::BTreeMap;
@@ -73,18 +73,8 @@ impl Request<'_> {
         stored: Option<u64>,
     ) -> Result<Write, Stop> {
         let key = RecordKey::Device { user, device };
-        let version = stored.unwrap_or(0) + 1;
-        let place = RecordVersion { epoch: 0, record_version: version };
-        let bytes = self.core.seal(vault, user.as_bytes(), &key, place, &record.encode())?;
-        Ok(Write {
-            key,
-            condition: stored.map_or(Condition::Absent, Condition::Version),
-            put: Some(Put {
-                version,
-                bytes: ByteBuf::from(bytes),
-                row: record.row(device),
-                expires_at_unix_s: None,
-            }),
-        })
+        let plaintext = record.encode();
+        let content = Content::lasting(&plaintext, record.row(device));
+        self.core.put(vault, user, key, stored, content)
     }
 }

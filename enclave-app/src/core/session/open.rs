@@ -5,20 +5,15 @@ use crate::core::encapsulated::Envelope;
 use crate::core::records::unfit;
 use crate::core::stop::{Done, Refusal, Stop};
 use crate::core::vault::Vault;
-use crate::core::write::unchanged;
+use crate::core::write::{Content, unchanged};
 use crate::core::{Request, lock};
 use crate::record::{DeviceRecord, SessionHints, SessionRecord, TokenRecord};
 use ed25519_dalek::{Signature, VerifyingKey};
-use serde_bytes::ByteBuf;
-use sharekeep_channel::record_seal::RecordVersion;
 use sharekeep_channel::signature::{SessionProof, SessionPublicKey};
-use sharekeep_schemas::enclave::{Condition, Put, RecordKey, RecordQuery, Row, Write};
+use sharekeep_schemas::enclave::{Condition, RecordKey, RecordQuery, Row, Write};
 use sharekeep_schemas::http::OpenSessionRequest;
 use sharekeep_schemas::sealed::{DEVICE_PROOF_LABEL, OpenSession, SessionOpened};
 use sharekeep_schemas::{EventKind, ProblemCode, SessionKeyId, TenantId, TokenId, UserId, limits};
-
-/// A token's first version is its only one.
-const TOKEN_VERSION: RecordVersion = RecordVersion { epoch: 0, record_version: 1 };
 
 /// How long a token's mark outlives the token, in seconds: the token is accepted a skew after its
 /// end, by a clock of ours that may be a skew behind; the store deletes the mark by a clock that may
@@ -156,17 +151,9 @@ impl Request<'_> {
             return Ok(None);
         }
         let plaintext = TokenRecord { request_digest: digest }.encode();
-        let bytes = self.core.seal(opening.vault, user, &key, TOKEN_VERSION, &plaintext)?;
-        Ok(Some(Write {
-            key,
-            condition: Condition::Absent,
-            put: Some(Put {
-                version: TOKEN_VERSION.record_version,
-                bytes: ByteBuf::from(bytes),
-                row: Row::Empty,
-                expires_at_unix_s: Some(until),
-            }),
-        }))
+        let lasting = Content::lasting(&plaintext, Row::Empty);
+        let content = Content { expires_at_unix_s: Some(until), ..lasting };
+        self.core.put(opening.vault, opening.user, key, None, content).map(Some)
     }
 
     /// The writes that register a new device, or that make the session depend on a known one's not

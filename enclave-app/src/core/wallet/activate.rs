@@ -1,8 +1,7 @@
-use super::Loaded;
 use crate::core::backup::{self, Expected};
 use crate::core::stop::{Done, Refusal, Stop};
 use crate::core::{Request, lock};
-use sharekeep_schemas::enclave::{Condition, RecordKey, RecordQuery};
+use sharekeep_schemas::enclave::{RecordKey, RecordQuery};
 use sharekeep_schemas::sealed::{ActivateWallet, WalletChanged};
 use sharekeep_schemas::{ProblemCode, Scope, WalletId, WalletStatus};
 
@@ -39,15 +38,13 @@ impl Request<'_> {
                 let recovery = self.recovery(&caller)?.ok_or_else(|| {
                     Refusal::saying(ProblemCode::BackupMissing, "set up recovery first")
                 })?;
-                let Loaded { record, stored, next, .. } = &mut wallet;
-                let generation = recovery.generation();
-                let expected = Expected { wallet: id, epoch: record.epoch, generation, version: 1 };
+                let (epoch, generation) = (wallet.record.epoch, recovery.generation());
+                let expected = Expected { wallet: id, epoch, generation, version: 1 };
                 backup::check(&payload.backup, expected)?;
-                record.status = WalletStatus::Active;
-                version = *next;
-                let condition = Condition::Version(*stored);
+                wallet.record.status = WalletStatus::Active;
+                version = wallet.next;
                 writes.extend([
-                    self.core.write_wallet(&caller.vault, user, record, version, condition)?,
+                    self.changed_wallet(&caller, &wallet)?,
                     self.write_backup(&caller, payload.backup, None)?,
                     // A change of the recovery key at the same moment would not see this backup.
                     self.touch_recovery(&caller, &recovery)?,

@@ -1,6 +1,6 @@
 use crate::core::stop::{Done, Stop};
 use crate::core::{Request, lock};
-use sharekeep_schemas::enclave::{Condition, RecordKey, RecordQuery};
+use sharekeep_schemas::enclave::{RecordKey, RecordQuery};
 use sharekeep_schemas::sealed::{Plain, WalletChanged};
 use sharekeep_schemas::{Scope, WalletId, WalletStatus};
 
@@ -29,13 +29,7 @@ impl Request<'_> {
         if wallet.record.status != status {
             wallet.record.status = status;
             version = wallet.next;
-            writes.push(self.core.write_wallet(
-                &caller.vault,
-                user,
-                &wallet.record,
-                version,
-                Condition::Version(wallet.stored),
-            )?);
+            writes.push(self.changed_wallet(&caller, &wallet)?);
         }
         let tenant = &caller.session.tenant;
         let receipt = self.core.receipt(&keys, tenant, &wallet.record, version, self.now)?;

@@ -63,6 +63,17 @@ impl Loaded {
 }
 
 impl Request<'_> {
+    /// The write of a wallet whose record was changed after it was loaded.
+    pub(super) fn changed_wallet(&self, caller: &Caller, wallet: &Loaded) -> Result<Write, Stop> {
+        self.core.write_wallet(
+            &caller.vault,
+            caller.session.user,
+            &wallet.record,
+            wallet.next,
+            Condition::Version(wallet.stored),
+        )
+    }
+
     /// What the store has of all the caller's wallets, archived ones too.
     pub(super) fn wallet_heads(
         &self,
