@@ -85,6 +85,8 @@ words!(
     EventKind {
         /// A guess at a passcode was wrong, or was never finished.
         PasscodeGuessed = "passcode-guessed",
+        /// A passcode was right: somebody unlocked the recovery seed with it.
+        RecoveryUnlocked = "recovery-unlocked",
         /// A passcode was destroyed: too many guesses.
         PasscodeDestroyed = "passcode-destroyed",
         /// The factors were changed.

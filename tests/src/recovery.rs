@@ -94,6 +94,7 @@ impl User<'_> {
             made.and_then(|made| made.registration.clone())
         };
         let wraps = change.wrapped.iter().map(|wrap| FactorWrap {
+            guess_limit: None,
             factor: wrap.factor,
             wrapped_seed: wrap.bytes.clone(),
             registration: registration(wrap.factor),

@@ -133,6 +133,7 @@ impl SignedIn<'_> {
         let wraps = wrapped
             .into_iter()
             .map(|wrap| FactorWrap {
+                guess_limit: None,
                 factor: wrap.factor,
                 registration: registration(wrap.factor),
                 wrapped_seed: wrap.bytes,

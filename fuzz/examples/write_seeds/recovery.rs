@@ -35,8 +35,12 @@ pub(crate) fn payloads() {
     put("activate", codec::encode(&ActivateWallet { version: 1, backup: sealed_backup() }));
     put("backup_opened", codec::encode(&BackupOpened { backup: sealed_backup() }));
     put("register", codec::encode(&RegisterPasscode { version: 1, request: vec![4; 32] }));
-    let wrap =
-        FactorWrap { factor, wrapped_seed: wrapped_seed.clone(), registration: Some(vec![5; 192]) };
+    let wrap = FactorWrap {
+        factor,
+        wrapped_seed: wrapped_seed.clone(),
+        registration: Some(vec![5; 192]),
+        guess_limit: Some(7),
+    };
     put(
         "change_factors",
         codec::encode(&ChangeFactors {

@@ -53,6 +53,10 @@ pub struct FactorWrap {
     /// For a new passcode: the OPAQUE registration record that ends the registration.
     #[serde(with = "serde_bytes")]
     pub registration: Option<Vec<u8>>,
+    /// For a new passcode: how many wrong guesses destroy it, 1 to 255. The service's default where
+    /// it is left out.
+    #[serde(default)]
+    pub guess_limit: Option<u8>,
 }
 
 /// The factors were changed.
@@ -69,7 +73,8 @@ pub struct FactorsChanged {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct RecoveryOpened {
     /// The signed list of factors: one, the newest. It carries the signatures by which a device that
-    /// pins an older recovery key follows to this one.
+    /// pins an older recovery key follows to this one. None if recovery was never set up: that too is
+    /// said under seal, because a device forgets an unfinished change by it.
     pub statements: Vec<serde_bytes::ByteBuf>,
     /// The sealed seed of each factor that needs no passcode.
     pub wraps: Vec<OpenWrap>,

@@ -77,6 +77,7 @@ pub(crate) fn request(
     let registrations: HashMap<_, _> =
         made.iter().map(|made| (made.keys.place().id, made.registration.clone())).collect();
     let wraps = change.wrapped.iter().map(|wrapped| FactorWrap {
+        guess_limit: None,
         factor: wrapped.factor,
         wrapped_seed: wrapped.bytes.clone(),
         registration: registrations.get(&wrapped.factor).cloned().flatten(),
