@@ -190,6 +190,9 @@ async fn settle(state: &State, post: &Sealed, records: Result<Records>) -> Resul
 /// What the enclave will need for a POST, as far as one can tell from outside.
 fn queries(post: &Sealed, guesses: Vec<RecordQuery>) -> Vec<RecordQuery> {
     let mut queries = guesses;
+    if let (Some(user), Some(device)) = (post.user, post.device) {
+        queries.push(RecordQuery::One(RecordKey::Device { user, device }));
+    }
     queries.push(RecordQuery::One(RecordKey::Tenant(post.tenant.clone())));
     queries.push(RecordQuery::DataKeysOf(post.tenant.clone()));
     queries

@@ -35,8 +35,12 @@ pub const MAX_KEPT_WALLETS_PER_USER: usize = 160;
 pub const MAX_BACKUP_BYTES: usize = 32 * 1024 + 64;
 /// Factors a user may have.
 pub const MAX_FACTORS_PER_USER: usize = 12;
-/// Devices a user may have that are not revoked.
+/// Devices a user may have that are not revoked. One more takes the place of the oldest that never
+/// showed a factor.
 pub const MAX_DEVICES_PER_USER: usize = 20;
+/// Devices a user may have that showed a factor and are not revoked: fewer, so that there is always
+/// room for a new one.
+pub const MAX_UNLOCKED_DEVICES_PER_USER: usize = 16;
 /// Wallets taken over in one request.
 pub const MAX_WALLETS_PER_RESTORE: usize = 16;
 /// Longest name of a device in bytes.

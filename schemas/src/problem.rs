@@ -147,6 +147,8 @@ problems! {
     FactorLeased = "factor_leased", 503, retry, "Another enclave serves this passcode at the moment";
     /// The device was revoked.
     DeviceRevoked = "device_revoked", 401, final, "This device was revoked";
+    /// Only a device that has shown a factor may do this.
+    FactorNeeded = "factor_needed", 403, final, "This device has to unlock a factor first";
     /// The proof that the device knows the share does not hold.
     PossessionInvalid = "possession_invalid", 422, final, "The proof of possession does not hold";
     /// More wallets, devices or factors than a user may have.

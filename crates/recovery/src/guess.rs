@@ -91,6 +91,12 @@ impl GuessCount {
         self.limit.get().saturating_sub(self.spent)
     }
 
+    /// Whether nothing was charged since the last right passcode.
+    #[must_use]
+    pub const fn is_fresh(&self) -> bool {
+        self.spent == 0
+    }
+
     /// When the next guess is taken, in seconds since 1970; the past means at once.
     #[must_use]
     pub const fn next_guess_unix_s(&self) -> u64 {

@@ -1,3 +1,4 @@
+use super::device::LoadedDevice;
 use super::records::unfit;
 use super::stop::Stop;
 use super::vault::Vault;
@@ -20,8 +21,10 @@ const IN_FLIGHT_S: u64 = 5;
 pub(super) struct Caller {
     pub(super) id: SessionKeyId,
     pub(super) session: SessionRecord,
-    /// The version that the store holds.
+    /// The session's version that the store holds.
     pub(super) version: u64,
+    /// The device it was opened on. It was not revoked.
+    pub(super) device: LoadedDevice,
     pub(super) vault: Vault,
 }
 
@@ -92,7 +95,13 @@ impl Request<'_> {
         if self.now >= session.expires_at_unix_s {
             return Err(ProblemCode::SessionExpired.into());
         }
-        Ok(Caller { id, session, version: opened.version.record_version, vault })
+        // A session that another enclave opened while the device was being revoked was not deleted
+        // with it.
+        let device = self.device(&vault, session.user, session.device)?.ok_or_else(unfit)?;
+        if device.record.revoked_at_unix_s.is_some() {
+            return Err(ProblemCode::DeviceRevoked.into());
+        }
+        Ok(Caller { id, session, version: opened.version.record_version, device, vault })
     }
 
     pub(super) fn signature_headers(&self) -> Result<SignatureHeaders, Stop> {

@@ -72,8 +72,19 @@ pub(super) struct Memory {
     lock_order: VecDeque<UserId>,
     preparations: Expiring<PreparationSlot, u64>,
     revoked_devices: Latest<(UserId, DeviceId), ()>,
-    recoveries: Latest<UserId, u64>,
+    recoveries: Latest<UserId, RecoveryMark>,
     pub(super) guesses: Guesses,
+}
+
+/// What is remembered of a user's recovery record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct RecoveryMark {
+    /// The record's version.
+    pub(super) version: u64,
+    /// The number of the signed list of factors in it.
+    pub(super) sequence: u64,
+    /// SHA-256 of that list.
+    pub(super) statement: [u8; 32],
 }
 
 /// What is remembered of a wallet.
@@ -186,12 +197,18 @@ impl Memory {
         self.revoked_devices.get(&(user, device)).is_some()
     }
 
-    /// Whether a recovery record is at least the newest that was read; remembers it. An older one
-    /// would bring removed factors back.
-    pub(super) fn accept_recovery(&mut self, user: UserId, version: u64) -> bool {
-        let newest = self.recoveries.entry(user, version);
-        *newest = (*newest).max(version);
-        *newest == version
+    /// Whether a recovery record is the newest that was read or follows it; remembers it. An older
+    /// one would bring removed factors back; another one of the same version was never committed
+    /// beside it.
+    pub(super) fn accept_recovery(&mut self, user: UserId, read: RecoveryMark) -> bool {
+        let newest = self.recoveries.entry(user, read);
+        let same = read.sequence == newest.sequence && read.statement == newest.statement;
+        let follows = read.version > newest.version && read.sequence > newest.sequence;
+        let accepted = follows || same && read.version >= newest.version;
+        if accepted {
+            *newest = read;
+        }
+        accepted
     }
 
     /// Whether a recovery record of the user's was ever read.
@@ -356,6 +373,26 @@ mod tests {
         assert!(memory.accept_serial(&tenant, 5));
         assert!(!memory.accept_serial(&tenant, 4));
         assert!(memory.accept_serial(&tenant, 5));
+    }
+
+    #[test]
+    fn a_recovery_record_follows_the_newest_that_was_read_or_is_it() {
+        let mut memory = Memory::new(&Limits::default());
+        let user = UserId::new([1; 32]);
+        let mark =
+            |version, sequence, byte| RecoveryMark { version, sequence, statement: [byte; 32] };
+        let mut accept =
+            |version, sequence, byte| memory.accept_recovery(user, mark(version, sequence, byte));
+        assert!(accept(3, 2, 7));
+        assert!(accept(3, 2, 7));
+        // Older, another list of the same version or number, a newer version of an older list.
+        for (version, sequence, byte) in [(2, 1, 6), (3, 2, 8), (4, 2, 8), (4, 1, 6), (3, 3, 9)] {
+            assert!(!accept(version, sequence, byte), "{version} {sequence} {byte}");
+        }
+        // Written again as it was, and changed.
+        assert!(accept(4, 2, 7));
+        assert!(accept(5, 3, 9));
+        assert!(!accept(4, 2, 7));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::stop::{Done, Refusal, Stop};
 use super::wallet::Loaded;
 use super::write::{Content, delete, unchanged};
 use super::{Request, lock};
-use crate::record::{DeviceRecord, PreparationRecord};
+use crate::record::PreparationRecord;
 use serde_bytes::ByteBuf;
 use sharekeep_mpc::{PartyIndex, PossessionBinding, PossessionProof};
 use sharekeep_schemas::enclave::{RecordKey, RecordQuery, Row, Write};
@@ -25,11 +25,15 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The client's index in every wallet of this version.
 const DEVICE: PartyIndex = PartyIndex(0);
 
+/// Devices that may be looked up one by one: revoked ones that held the wallets or were lost before.
+/// All queries together must fit one call.
+const MAX_UNLISTED: usize = 32;
+
 type Devices = BTreeMap<DeviceId, LoadedDevice>;
 
 impl Request<'_> {
     /// Takes wallets over to the session's device, and revokes those that the user declares lost, in
-    /// one transaction. Two proofs are needed: of the recovery key, that a factor was unlocked, and
+    /// one transaction. With neither it notes that the device has shown a factor. Two proofs are needed: of the recovery key, that a factor was unlocked, and
     /// of each share. A thief with an old device has the shares and not the factors; a thief with a
     /// factor file has no session.
     pub(in crate::core) fn restore(&self) -> Result<Done, Stop> {
@@ -51,17 +55,23 @@ impl Request<'_> {
             .recovery
             .check_unlock(&session.tenant, &user, session.device, &envelope.pop, &payload.unlock)
             .map_err(|_| ProblemCode::PossessionInvalid)?;
-        let devices = self.devices(&caller.vault, user)?;
+        let mut proved = Vec::with_capacity(payload.wallets.len());
+        for wallet in &payload.wallets {
+            proved.push((self.proved(&caller, &envelope, wallet)?, wallet.prepared_by));
+        }
+        let holders = proved.iter().flat_map(|(loaded, _)| &loaded.record.devices);
+        let devices = self.devices_named(&caller, lost.iter().chain(holders))?;
         if lost.iter().any(|device| !devices.contains_key(device)) {
             return Err(ProblemCode::NotFound.into());
         }
-        let mut writes = vec![unchanged(RecordKey::Recovery(user), current.version)];
-        let mut restored = Vec::with_capacity(payload.wallets.len());
+        let mut writes = vec![
+            unchanged(RecordKey::Recovery(user), current.version),
+            self.note_unlocked(&caller, &lost)?,
+        ];
+        let mut restored = Vec::with_capacity(proved.len());
         let prepared = self.take_preparations(&caller, &payload, &lost, &mut writes)?;
-        for wallet in &payload.wallets {
-            let loaded = self.proved(&caller, &envelope, wallet)?;
-            let source =
-                (loaded.record.protocol == Protocol::Cggmp24).then_some(wallet.prepared_by);
+        for (loaded, prepared_by) in proved {
+            let source = (loaded.record.protocol == Protocol::Cggmp24).then_some(prepared_by);
             let prepared = source.flatten().is_some_and(|device| prepared == Some(device));
             restored.push(self.take_over(
                 &caller,
@@ -74,12 +84,9 @@ impl Request<'_> {
         }
         let (sessions, ended) = self.sessions_on(&caller, &lost)?;
         writes.extend(ended);
-        let revoked_at_unix_s = Some(self.now);
         for (device, loaded) in devices.iter().filter(|(device, _)| lost.contains(device)) {
             if loaded.record.revoked_at_unix_s.is_none() {
-                let record = DeviceRecord { revoked_at_unix_s, ..loaded.record.clone() };
-                let stored = Some(loaded.version);
-                writes.push(self.write_device(&caller.vault, user, *device, &record, stored)?);
+                writes.push(self.write_revoked(&caller.vault, user, *device, loaded)?);
             }
         }
         if !lost.is_empty() {
@@ -112,14 +119,37 @@ impl Request<'_> {
         queries.extend(self.deployment_queries());
         let wallets = payload.wallets.iter().map(|restored| restored.wallet);
         queries.extend(wallets.map(|wallet| RecordQuery::One(RecordKey::Wallet { user, wallet })));
-        let from = payload.wallets.iter().filter_map(|wallet| wallet.prepared_by);
-        let from: BTreeSet<_> = from.collect();
-        if !from.is_empty() {
-            let devices = from.into_iter().chain([caller.session.device]);
-            let keys: BTreeSet<_> = devices.map(|device| pair_key(caller, device)).collect();
-            queries.extend(keys.into_iter().map(RecordQuery::One));
+        if let Some(from) = preparation_source(payload) {
+            let keys = BTreeSet::from([from, caller.session.device]);
+            queries.extend(keys.into_iter().map(|id| RecordQuery::One(pair_key(caller, id))));
         }
         queries
+    }
+
+    /// The devices that are not revoked, and those named that are: a list has the former only.
+    fn devices_named<'a>(
+        &self,
+        caller: &Caller,
+        named: impl Iterator<Item = &'a DeviceId>,
+    ) -> Result<Devices, Stop> {
+        let user = caller.session.user;
+        let mut devices = self.living_devices(&caller.vault, user)?;
+        let unlisted: BTreeSet<_> = named.filter(|id| !devices.contains_key(id)).copied().collect();
+        if unlisted.len() > MAX_UNLISTED {
+            let detail = "restore fewer wallets at once";
+            return Err(Refusal::saying(ProblemCode::TooMany, detail).into());
+        }
+        let queries: Vec<_> = unlisted
+            .iter()
+            .map(|device| RecordQuery::One(RecordKey::Device { user, device: *device }))
+            .collect();
+        self.records.require(&queries)?;
+        for device in unlisted {
+            if let Some(loaded) = self.device(&caller.vault, user, device)? {
+                devices.insert(device, loaded);
+            }
+        }
+        Ok(devices)
     }
 
     /// The wallet, if the proof shows that the device knows party 0's share of it. The proof is
@@ -163,7 +193,7 @@ impl Request<'_> {
     ) -> Result<RestoredStatus, Stop> {
         let living = |device: &DeviceId| {
             let record = devices.get(device).map(|device| &device.record);
-            // One that the listing lacks stays: hiding a device must not take its wallets from it.
+            // One that is not found stays: hiding a device must not take its wallets from it.
             !lost.contains(device) && record.is_none_or(|r| r.revoked_at_unix_s.is_none())
         };
         let mut holders: BTreeSet<_> =
@@ -201,9 +231,7 @@ impl Request<'_> {
     ) -> Result<Option<DeviceId>, Stop> {
         let user = caller.session.user;
         let mine = caller.session.device;
-        let Some(from) = payload.wallets.iter().find_map(|wallet| wallet.prepared_by) else {
-            return Ok(None);
-        };
+        let Some(from) = preparation_source(payload) else { return Ok(None) };
         let Some((source, version)) = self.pair(caller, from)? else {
             return self.has(caller, from);
         };
@@ -248,6 +276,11 @@ impl Request<'_> {
     }
 }
 
+/// The first device that the backups name.
+fn preparation_source(payload: &Restore) -> Option<DeviceId> {
+    payload.wallets.iter().find_map(|wallet| wallet.prepared_by)
+}
+
 fn pair_key(caller: &Caller, device: DeviceId) -> RecordKey {
     let scope = PreparationScope::Pair(Protocol::Cggmp24);
     RecordKey::Preparation { user: caller.session.user, device, scope }
@@ -262,9 +295,6 @@ fn check_shape(caller: &Caller, payload: &Restore) -> Result<BTreeSet<DeviceId>,
     let lost: BTreeSet<_> = payload.lost.iter().copied().collect();
     let wallets: BTreeSet<_> = payload.wallets.iter().map(|wallet| wallet.wallet).collect();
     if lost.len() != payload.lost.len() || wallets.len() != payload.wallets.len() {
-        return Err(ProblemCode::MalformedRequest.into());
-    }
-    if wallets.is_empty() && lost.is_empty() {
         return Err(ProblemCode::MalformedRequest.into());
     }
     if lost.contains(&caller.session.device) {

@@ -14,6 +14,9 @@ pub struct DeviceRecord {
     pub registered_at_unix_s: u64,
     /// What its user calls it.
     pub name: Option<String>,
+    /// When it first showed that its user can unlock a factor, in seconds since 1970. A token lets
+    /// anybody register a device; this is more.
+    pub unlocked_at_unix_s: Option<u64>,
     /// When it was revoked, in seconds since 1970.
     pub revoked_at_unix_s: Option<u64>,
 }
@@ -26,6 +29,7 @@ struct Wire {
     identity_key: [u8; 32],
     registered_at_unix_s: u64,
     name: Option<String>,
+    unlocked_at_unix_s: Option<u64>,
     revoked_at_unix_s: Option<u64>,
 }
 
@@ -37,6 +41,7 @@ impl DeviceRecord {
             identity_key: self.identity_key,
             registered_at_unix_s: self.registered_at_unix_s,
             name: self.name.clone(),
+            unlocked_at_unix_s: self.unlocked_at_unix_s,
             revoked_at_unix_s: self.revoked_at_unix_s,
         })
     }
@@ -52,6 +57,7 @@ impl DeviceRecord {
             identity_key: wire.identity_key,
             registered_at_unix_s: wire.registered_at_unix_s,
             name: wire.name,
+            unlocked_at_unix_s: wire.unlocked_at_unix_s,
             revoked_at_unix_s: wire.revoked_at_unix_s,
         })
     }

@@ -23,6 +23,7 @@ pub(crate) fn guesses(user: UserId, wallet: WalletId) -> Vec<RecordQuery> {
     vec![
         RecordQuery::One(RecordKey::Wallet { user, wallet }),
         RecordQuery::One(RecordKey::Backup { user, wallet }),
+        RecordQuery::One(RecordKey::Recovery(user)),
     ]
 }
 

@@ -7,7 +7,7 @@ use crate::state::State;
 use axum::extract::{Path, State as Use};
 use axum::response::{IntoResponse, Response};
 use sharekeep_schemas::ProblemCode;
-use sharekeep_schemas::enclave::{RecordKey, RecordQuery};
+
 use sharekeep_schemas::http::{SealedAnswer, SealedRequest};
 use sharekeep_steps::DurableStep;
 
@@ -36,8 +36,7 @@ pub(crate) async fn put(
     let (user, wallet) = (post.user()?, in_path(&id)?);
     let next = tag.0.checked_add(1).map(EntityTag);
     let next = next.ok_or(Error::refused(ProblemCode::PreconditionFailed))?;
-    let mut guesses = guesses(user, wallet);
-    guesses.push(RecordQuery::One(RecordKey::Recovery(user)));
+    let guesses = guesses(user, wallet);
     let condition = Precondition::Backup { user, wallet, tag };
     let answer = forward_if(state, post, DurableStep::PutBackup, guesses, condition).await?;
     // The enclave stores no other version, and the tag is part of what an exact retry repeats.

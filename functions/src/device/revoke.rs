@@ -6,7 +6,7 @@ use crate::openapi::{PostHeaders, Problems};
 use crate::state::State;
 use axum::extract::{Path, State as Use};
 use axum::response::Response;
-use sharekeep_schemas::enclave::RecordQuery;
+use sharekeep_schemas::enclave::{RecordKey, RecordQuery};
 use sharekeep_schemas::http::{SealedAnswer, SealedRequest};
 use sharekeep_steps::DurableStep;
 
@@ -29,6 +29,10 @@ pub(crate) async fn revoke(
     SealedPost(post): SealedPost,
 ) -> Result<Response> {
     let user = post.user()?;
-    let guesses = vec![RecordQuery::One(in_path(user, &id)?), RecordQuery::SessionsOf(user)];
+    let guesses = vec![
+        RecordQuery::One(in_path(user, &id)?),
+        RecordQuery::One(RecordKey::Recovery(user)),
+        RecordQuery::SessionsOf(user),
+    ];
     forward(state, post, DurableStep::RevokeDevice, guesses).await
 }

@@ -33,7 +33,10 @@ pub(crate) async fn finish(
         state,
         post,
         DurableStep::FinishGuess,
-        vec![RecordQuery::One(RecordKey::Factor { user, factor })],
+        vec![
+            RecordQuery::One(RecordKey::Factor { user, factor }),
+            RecordQuery::One(RecordKey::Recovery(user)),
+        ],
     )
     .await
 }

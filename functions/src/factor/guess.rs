@@ -35,7 +35,10 @@ pub(crate) async fn guess(
         state,
         post,
         DurableStep::StartGuess,
-        vec![RecordQuery::One(RecordKey::Factor { user, factor })],
+        vec![
+            RecordQuery::One(RecordKey::Factor { user, factor }),
+            RecordQuery::One(RecordKey::Recovery(user)),
+        ],
     )
     .await
 }

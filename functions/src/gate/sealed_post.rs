@@ -10,7 +10,7 @@ use sharekeep_schemas::enclave::{HttpRequest, StoredRecord};
 use sharekeep_schemas::http::{Base64Url, OpenSessionRequest, SealedRequest};
 use sharekeep_schemas::limits::MAX_SEALED_BYTES;
 use sharekeep_schemas::{
-    EnclaveKeyId, IdempotencyKey, ProblemCode, SessionKeyId, TenantId, UserId,
+    DeviceId, EnclaveKeyId, IdempotencyKey, ProblemCode, SessionKeyId, TenantId, UserId,
 };
 
 /// A POST that passed the gate and goes to the enclave.
@@ -20,6 +20,8 @@ pub(crate) struct Sealed {
     pub(crate) tenant: TenantId,
     /// None while the session is being opened: only the enclave can say who that will be.
     pub(crate) user: Option<UserId>,
+    /// The device it was opened on; none while the session is being opened.
+    pub(crate) device: Option<DeviceId>,
     /// The session's record; none while there is no session.
     pub(crate) session_record: Option<StoredRecord>,
     pub(crate) enclave_key: EnclaveKeyId,
@@ -89,7 +91,7 @@ impl FromRequest<State> for OpenSessionPost {
             &incoming,
             &headers,
             idempotency_key,
-            Caller { session, tenant: body.tenant, user: None, record: None },
+            Caller { session, tenant: body.tenant, user: None, device: None, record: None },
             body.enclave_key,
             &body.sealed,
         )))
@@ -110,6 +112,7 @@ async fn of_session(state: &State, incoming: &Incoming) -> Result<Sealed> {
             session: session.session,
             tenant: session.tenant,
             user: Some(session.user),
+            device: Some(session.device),
             record: Some(record),
         },
         body.enclave_key,
@@ -121,6 +124,7 @@ struct Caller {
     session: SessionKeyId,
     tenant: TenantId,
     user: Option<UserId>,
+    device: Option<DeviceId>,
     record: Option<StoredRecord>,
 }
 
@@ -136,6 +140,7 @@ fn sealed(
         session: caller.session,
         tenant: caller.tenant,
         user: caller.user,
+        device: caller.device,
         session_record: caller.record,
         enclave_key,
         fingerprint: fingerprint(incoming.method.as_str(), &incoming.path, &sealed.0),

@@ -29,8 +29,11 @@ pub(crate) async fn restore(
 ) -> Result<Response> {
     let user = post.user()?;
     post.take(&state, &Bucket::of_recoveries(&user, &state)).await?;
-    let mut guesses =
-        vec![RecordQuery::One(RecordKey::Recovery(user)), RecordQuery::WalletsOf(user)];
+    let mut guesses = vec![
+        RecordQuery::One(RecordKey::Recovery(user)),
+        RecordQuery::DevicesOf(user),
+        RecordQuery::SessionsOf(user),
+    ];
     guesses.extend(deployment_keys());
     forward(state, post, DurableStep::Restore, guesses).await
 }

@@ -1,8 +1,8 @@
-use super::item::{Item, is_over, sealed_of};
+use super::item::{Item, is_over, row_of, sealed_of};
 use super::{Store, fault_of, text, text_of};
 use crate::error::{Error, Result};
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
-use sharekeep_schemas::enclave::{RecordKey, StoredRecord};
+use sharekeep_schemas::enclave::{RecordKey, Row, StoredRecord};
 use sharekeep_schemas::limits::{MAX_ENCLAVE_CALL_BYTES, MAX_RECORDS_PER_QUERY};
 use sharekeep_schemas::{ProblemCode, UserId};
 
@@ -44,6 +44,16 @@ impl Owned {
         }
     }
 
+    fn leaves_out(self, item: &Item) -> Result<bool> {
+        match self {
+            Self::Factors => Ok(is_unlisted(item)),
+            Self::Devices => {
+                Ok(matches!(row_of(item)?, Row::Device(row) if row.revoked_at_unix_s.is_some()))
+            }
+            Self::Wallets | Self::Backups | Self::Events => Ok(false),
+        }
+    }
+
     /// The record with this sort key.
     fn key(self, user: UserId, sort: &str) -> Option<RecordKey> {
         let id = sort.strip_prefix(self.prefix())?;
@@ -78,15 +88,21 @@ impl Store {
 
     /// All of a user's records of one kind, for an enclave: all, or the request is refused.
     ///
-    /// Records without a row are left out: those are decoys of factors, which whoever is signed in
-    /// as the user can have made in any number.
+    /// Left out is what whoever is signed in as the user can have made in any number: decoys of
+    /// factors, and revoked devices.
     pub(super) async fn records_of(
         &self,
         owned: Owned,
         user: &UserId,
         now_unix_s: u64,
     ) -> Result<Vec<StoredRecord>> {
-        const TOO_MANY: Error = Error::refused(ProblemCode::TooMany);
+        let too_many = || match owned {
+            Owned::Backups => Error::refused_with(
+                ProblemCode::TooMany,
+                "delete the backups of archived wallets first",
+            ),
+            _ => Error::refused(ProblemCode::TooMany),
+        };
         let (mut records, mut bytes, mut start) = (Vec::new(), 0, None);
         for _ in 0..MAX_STORE_PAGES {
             let answer = self
@@ -96,7 +112,7 @@ impl Store {
                 .await
                 .map_err(|error| fault_of(&error))?;
             for item in answer.items() {
-                if is_over(item, now_unix_s) || (owned == Owned::Factors && is_unlisted(item)) {
+                if is_over(item, now_unix_s) || owned.leaves_out(item)? {
                     continue;
                 }
                 let key = text_of(item, "sk")
@@ -106,7 +122,7 @@ impl Store {
                 bytes += sealed.len();
                 records.push(StoredRecord { key, bytes: sealed });
                 if records.len() > MAX_RECORDS_PER_QUERY || bytes > MAX_ENCLAVE_CALL_BYTES {
-                    return Err(TOO_MANY);
+                    return Err(too_many());
                 }
             }
             start = answer.last_evaluated_key;
@@ -114,7 +130,7 @@ impl Store {
                 return Ok(records);
             }
         }
-        Err(TOO_MANY)
+        Err(too_many())
     }
 }
 
@@ -126,7 +142,7 @@ fn is_unlisted(item: &Item) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sharekeep_schemas::enclave::{Put, Row};
+    use sharekeep_schemas::enclave::Put;
     use sharekeep_schemas::{DeviceId, EventId, FactorId, WalletId};
 
     #[test]

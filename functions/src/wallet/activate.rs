@@ -6,7 +6,7 @@ use crate::openapi::{PostHeaders, Problems};
 use crate::state::State;
 use axum::extract::{Path, State as Use};
 use axum::response::Response;
-use sharekeep_schemas::enclave::{RecordKey, RecordQuery};
+use sharekeep_schemas::enclave::RecordQuery;
 use sharekeep_schemas::http::{SealedAnswer, SealedRequest};
 use sharekeep_steps::DurableStep;
 
@@ -31,7 +31,7 @@ pub(crate) async fn activate(
 ) -> Result<Response> {
     let (user, wallet) = (post.user()?, backup::in_path(&id)?);
     let mut guesses = backup::guesses(user, wallet);
-    guesses.push(RecordQuery::One(RecordKey::Recovery(user)));
+    guesses.push(RecordQuery::FactorsOf(user));
     guesses.extend(deployment_keys());
     forward(state, post, DurableStep::ActivateWallet, guesses).await
 }

@@ -28,8 +28,11 @@ pub(crate) async fn create(
     SealedPost(post): SealedPost,
 ) -> Result<Response> {
     let user = post.user()?;
-    let mut guesses =
-        vec![RecordQuery::One(RecordKey::Recovery(user)), RecordQuery::WalletsOf(user)];
+    let mut guesses = vec![
+        RecordQuery::One(RecordKey::Recovery(user)),
+        RecordQuery::FactorsOf(user),
+        RecordQuery::WalletsOf(user),
+    ];
     guesses.extend(deployment_keys());
     forward_if(state, post, DurableStep::CreateWallet, guesses, Precondition::RoomForWallet(user))
         .await

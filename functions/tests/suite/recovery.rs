@@ -67,19 +67,20 @@ async fn each_request_brings_the_records_that_the_enclave_will_need() {
     let draft = one(RecordKey::PasscodeDraft { user: USER, factor: FACTOR });
     let (wallets, factors) = (RecordQuery::WalletsOf(USER), RecordQuery::FactorsOf(USER));
     let sessions = RecordQuery::SessionsOf(USER);
+    let devices = RecordQuery::DevicesOf(USER);
     for (path, queries) in [
-        ("wallets".into(), vec![&recovery, &wallets, &keys]),
-        (format!("wallets/{WALLET}/activate"), vec![&wallet, &backup, &recovery, &keys]),
-        (format!("wallets/{WALLET}/backup/open"), vec![&wallet, &backup]),
+        ("wallets".into(), vec![&recovery, &factors, &wallets, &keys]),
+        (format!("wallets/{WALLET}/activate"), vec![&wallet, &backup, &recovery, &factors, &keys]),
+        (format!("wallets/{WALLET}/backup/open"), vec![&wallet, &backup, &recovery]),
         (format!("wallets/{WALLET}/backup/delete"), vec![&wallet, &backup]),
         ("recovery/open".into(), vec![&recovery, &factors]),
         ("recovery/factors".into(), vec![&recovery, &factors]),
-        ("restore".into(), vec![&recovery, &wallets, &keys]),
+        ("restore".into(), vec![&recovery, &devices, &sessions, &keys]),
         (format!("factors/{FACTOR}/register"), vec![&factor, &draft]),
-        (format!("factors/{FACTOR}/guess"), vec![&factor]),
-        (format!("factors/{FACTOR}/guess/finish"), vec![&factor]),
+        (format!("factors/{FACTOR}/guess"), vec![&factor, &recovery]),
+        (format!("factors/{FACTOR}/guess/finish"), vec![&factor, &recovery]),
         (format!("devices/{DEVICE}/name"), vec![&device]),
-        (format!("devices/{DEVICE}/revoke"), vec![&device, &sessions]),
+        (format!("devices/{DEVICE}/revoke"), vec![&device, &recovery, &sessions]),
     ] {
         world.enclave.says(done("{}", vec![]));
         let answer = world.post(&signer, &format!("/v1/{path}"), b"sealed", &world.key()).await;
@@ -88,7 +89,7 @@ async fn each_request_brings_the_records_that_the_enclave_will_need() {
         let [call] = &calls[..] else { panic!("{path}: {} calls", calls.len()) };
         let session = one(RecordKey::Session(signer.id));
         let tenant = one(RecordKey::Tenant(tenant()));
-        for query in queries.into_iter().chain([&session, &tenant]) {
+        for query in queries.into_iter().chain([&session, &tenant, &device]) {
             assert!(call.records.iter().any(|r| r.query == *query), "{path}: {query:?}");
         }
     }

@@ -248,7 +248,7 @@ async fn a_list_of_several_megabytes_is_loaded_whole() {
 }
 
 #[tokio::test]
-async fn lists_of_factors_and_devices_hold_nothing_else_and_no_decoys() {
+async fn lists_of_factors_and_devices_hold_no_decoys_no_revoked_ones_and_nothing_else() {
     let store = embedded_store().await;
     let (user, other) = (UserId::new([1; 32]), UserId::new([2; 32]));
     let factor = |user, n| RecordKey::Factor { user, factor: FactorId::new([n; 16]) };
@@ -274,6 +274,18 @@ async fn lists_of_factors_and_devices_hold_nothing_else_and_no_decoys() {
     // More decoys than a list may have records: who is signed in makes them by guessing.
     for n in 2..=230 {
         writes.push(put(factor(user, n), Condition::Absent, u64::from(n)));
+    }
+    // And more revoked devices.
+    for n in 2..=230 {
+        let row = DeviceRow {
+            device: DeviceId::new([n; 16]),
+            name: None,
+            identity_key: vec![n; 32].into(),
+            registered_at_unix_s: NOW,
+            revoked_at_unix_s: Some(NOW),
+        };
+        let revoked = Some(record(1, vec![n], Row::Device(row)));
+        writes.push(Write { key: device(user, n), condition: Condition::Absent, put: revoked });
     }
     for some in writes.chunks(80) {
         store.commit(STEP, some, NOW).await.unwrap();

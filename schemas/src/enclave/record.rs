@@ -164,7 +164,8 @@ pub enum RecordQuery {
     /// All factors of a user, by partition and the sort key's beginning. Those with an empty row
     /// (decoys) are left out.
     FactorsOf(UserId),
-    /// All devices of a user, by partition and the sort key's beginning.
+    /// All devices of a user, by partition and the sort key's beginning. Those whose row says that
+    /// they were revoked are left out: there may be any number.
     DevicesOf(UserId),
 }
 

@@ -53,6 +53,7 @@ impl Request<'_> {
         queries.extend([
             RecordQuery::One(key.clone()),
             RecordQuery::One(RecordKey::Recovery(user)),
+            RecordQuery::FactorsOf(user),
             RecordQuery::WalletsOf(user),
         ]);
         self.records.require(&queries)?;
@@ -77,9 +78,11 @@ impl Request<'_> {
     /// Refuses a wallet more where there is nothing to back it up to, or too many to back up anew in
     /// one transaction.
     fn refuse_unrecoverable(&self, caller: &Caller) -> Result<(), Stop> {
-        if self.recovery(caller)?.is_none() {
-            let detail = "set up recovery first";
-            return Err(Refusal::saying(ProblemCode::BackupMissing, detail).into());
+        self.usable_recovery(caller)?;
+        // Wallets of whoever has only a token would fill the user's places, and their backups, which
+        // nobody can open, would keep the recovery key from ever being changed.
+        if caller.device.record.unlocked_at_unix_s.is_none() {
+            return Err(ProblemCode::FactorNeeded.into());
         }
         let heads = self.wallet_heads(caller)?;
         let kept = heads.values().filter(|head| head.status != WalletStatus::Archived).count();

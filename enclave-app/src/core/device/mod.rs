@@ -8,13 +8,13 @@ use super::authenticate::Caller;
 use super::records::unfit;
 use super::stop::{Refusal, Stop};
 use super::vault::Vault;
-use super::write::Content;
+use super::write::{Content, unchanged};
 use crate::record::DeviceRecord;
 use sharekeep_channel::record_seal::OpenedRecord;
 use sharekeep_schemas::enclave::{RecordKey, RecordQuery, Write};
-use sharekeep_schemas::limits::MAX_DEVICES_PER_USER;
+use sharekeep_schemas::limits::MAX_UNLOCKED_DEVICES_PER_USER;
 use sharekeep_schemas::{DeviceId, ProblemCode, UserId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A device as the store holds it.
 pub(super) struct LoadedDevice {
@@ -30,14 +30,21 @@ impl LoadedDevice {
 }
 
 impl Request<'_> {
-    /// One of the caller's devices.
-    fn device(&self, caller: &Caller, device: DeviceId) -> Result<LoadedDevice, Stop> {
-        let key = RecordKey::Device { user: caller.session.user, device };
-        LoadedDevice::read(&self.opened(caller, &key)?.ok_or(ProblemCode::NotFound)?)
+    /// One of a user's devices, a revoked one too.
+    pub(super) fn device(
+        &self,
+        vault: &Vault,
+        user: UserId,
+        device: DeviceId,
+    ) -> Result<Option<LoadedDevice>, Stop> {
+        let key = RecordKey::Device { user, device };
+        let Some(sealed) = self.records.one(&key)? else { return Ok(None) };
+        let opened = self.open(vault, user.as_bytes(), &key, sealed)?;
+        LoadedDevice::read(&opened).map(Some)
     }
 
-    /// All devices of a user, revoked ones too.
-    pub(super) fn devices(
+    /// The devices of a user that are not revoked, as far as the store shows them.
+    pub(super) fn living_devices(
         &self,
         vault: &Vault,
         mine: UserId,
@@ -49,19 +56,50 @@ impl Request<'_> {
                 return Err(unfit());
             }
             let opened = self.open(vault, mine.as_bytes(), &stored.key, &stored.bytes)?;
-            devices.insert(device, LoadedDevice::read(&opened)?);
+            let loaded = LoadedDevice::read(&opened)?;
+            if loaded.record.revoked_at_unix_s.is_none() {
+                devices.insert(device, loaded);
+            }
         }
         Ok(devices)
     }
 
-    /// Refuses one more device than a user may have.
-    pub(super) fn refuse_more_devices(&self, vault: &Vault, user: UserId) -> Result<(), Stop> {
-        let devices = self.devices(vault, user)?;
-        let living = devices.values().filter(|d| d.record.revoked_at_unix_s.is_none()).count();
-        if living < MAX_DEVICES_PER_USER {
-            return Ok(());
+    /// The write that notes that the asking device showed a factor, or that makes all depend on its
+    /// not being revoked meanwhile. Needs the list of devices where it was not noted before.
+    pub(super) fn note_unlocked(
+        &self,
+        caller: &Caller,
+        leaving: &BTreeSet<DeviceId>,
+    ) -> Result<Write, Stop> {
+        let (user, device) = (caller.session.user, caller.session.device);
+        let LoadedDevice { record, version } = &caller.device;
+        if record.unlocked_at_unix_s.is_some() {
+            return Ok(unchanged(RecordKey::Device { user, device }, *version));
         }
-        Err(Refusal::saying(ProblemCode::TooMany, "revoke a device first").into())
+        let others = self.living_devices(&caller.vault, user)?;
+        let unlocked = |(id, other): &(&DeviceId, &LoadedDevice)| {
+            other.record.unlocked_at_unix_s.is_some() && !leaving.contains(id)
+        };
+        if others.iter().filter(unlocked).count() >= MAX_UNLOCKED_DEVICES_PER_USER {
+            let detail = "too many devices: say which are lost";
+            return Err(Refusal::saying(ProblemCode::TooMany, detail).into());
+        }
+        let unlocked_at_unix_s = Some(self.now);
+        let record = DeviceRecord { unlocked_at_unix_s, ..record.clone() };
+        self.write_device(&caller.vault, user, device, &record, Some(*version))
+    }
+
+    /// The write that revokes a device.
+    pub(super) fn write_revoked(
+        &self,
+        vault: &Vault,
+        user: UserId,
+        device: DeviceId,
+        loaded: &LoadedDevice,
+    ) -> Result<Write, Stop> {
+        let revoked_at_unix_s = Some(self.now);
+        let record = DeviceRecord { revoked_at_unix_s, ..loaded.record.clone() };
+        self.write_device(vault, user, device, &record, Some(loaded.version))
     }
 
     pub(super) fn write_device(

@@ -20,7 +20,7 @@ impl Request<'_> {
         }
         let user = caller.session.user;
         self.records.require(&[RecordQuery::One(RecordKey::Device { user, device })])?;
-        let loaded = self.device(&caller, device)?;
+        let loaded = self.device(&caller.vault, user, device)?.ok_or(ProblemCode::NotFound)?;
         let revoked = loaded.record.revoked_at_unix_s.is_some();
         let record = DeviceRecord { name: Some(name), ..loaded.record };
         let writes =

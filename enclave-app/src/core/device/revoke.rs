@@ -1,6 +1,5 @@
 use crate::core::stop::{Done, Refusal, Stop};
 use crate::core::{Request, lock};
-use crate::record::DeviceRecord;
 use sharekeep_schemas::enclave::{RecordKey, RecordQuery};
 use sharekeep_schemas::sealed::{DeviceChanged, Plain};
 use sharekeep_schemas::{DeviceId, EventKind, ProblemCode, Scope};
@@ -9,6 +8,9 @@ use std::collections::BTreeSet;
 impl Request<'_> {
     /// Revokes another of the user's devices and ends its sessions. It keeps its shares, and with
     /// them it can do nothing: to come back as a new device it needs a factor.
+    ///
+    /// Once there are factors, only a device that has shown one may: a stolen token is not enough to
+    /// lock its user out. A device without declares others lost when it restores.
     pub(in crate::core) fn revoke_device(&self, device: DeviceId) -> Result<Done, Stop> {
         let caller = self.authenticate()?;
         caller.require(Scope::Manage)?;
@@ -21,16 +23,18 @@ impl Request<'_> {
         let user = caller.session.user;
         self.records.require(&[
             RecordQuery::One(RecordKey::Device { user, device }),
+            RecordQuery::One(RecordKey::Recovery(user)),
             RecordQuery::SessionsOf(user),
         ])?;
-        let loaded = self.device(&caller, device)?;
+        let unlocked = caller.device.record.unlocked_at_unix_s.is_some();
+        if !unlocked && self.recovery(&caller)?.is_some() {
+            return Err(ProblemCode::FactorNeeded.into());
+        }
+        let loaded = self.device(&caller.vault, user, device)?.ok_or(ProblemCode::NotFound)?;
         let lost = BTreeSet::from([device]);
         let (sessions, mut writes) = self.sessions_on(&caller, &lost)?;
         if loaded.record.revoked_at_unix_s.is_none() {
-            let revoked_at_unix_s = Some(self.now);
-            let record = DeviceRecord { revoked_at_unix_s, ..loaded.record };
-            let stored = Some(loaded.version);
-            writes.push(self.write_device(&caller.vault, user, device, &record, stored)?);
+            writes.push(self.write_revoked(&caller.vault, user, device, &loaded)?);
             writes.push(self.event(user, caller.session.device, EventKind::DeviceRevoked));
         }
         // Memory first: it is over, committed or not.

@@ -5,9 +5,9 @@ use sharekeep_recovery::{AttemptDigest, Charge, GuessCount};
 use sharekeep_schemas::{EventId, FactorId, ProblemCode, SessionKeyId, UserId};
 use std::collections::{BTreeMap, HashMap};
 
-/// Users whose guesses are remembered. Nobody's are forgotten while the enclave lives: a forgotten
-/// count would start again from an old record. When there is no more room, new users are refused;
-/// at the pace that all guesses share, filling it takes days.
+/// Users whose guesses are remembered. No spent guess is forgotten while the enclave lives: a
+/// forgotten count would start again from an old record. Users without any make room; when there is
+/// none, new users are refused, and at the pace that all guesses share, filling it takes days.
 const MAX_USERS: usize = 200_000;
 /// Factors that do not exist and that one user guesses at. Real ones are bounded by what a user may
 /// register, and never refused for this.
@@ -16,6 +16,8 @@ const MAX_DECOYS_PER_USER: usize = 8;
 const PENDING_S: u64 = 120;
 /// Guesses that wait at once; the pace keeps them far below.
 const MAX_PENDING: usize = 4_096;
+/// How often room is looked for, in seconds: it means looking at everybody.
+const SWEEP_S: u64 = 60;
 /// One user's part of the pace: a third, so that one token holder can't keep all others out.
 const SHARE_OF_PACE: u32 = 3;
 
@@ -27,6 +29,7 @@ pub(in crate::core) struct Guesses {
     of_user: HashMap<UserId, OfUser>,
     pending: Expiring<Place, Pending>,
     pace: Pace,
+    swept_at_unix_s: u64,
 }
 
 #[derive(Default)]
@@ -127,7 +130,25 @@ impl Guesses {
             of_user: HashMap::new(),
             pending: Expiring::new(MAX_PENDING),
             pace: Pace::new(per_minute),
+            swept_at_unix_s: 0,
         }
+    }
+
+    /// Refuses one more user where there is no room, after looking for some.
+    fn make_room(&mut self, now: u64) -> Result<(), Refusal> {
+        if self.of_user.len() >= MAX_USERS && now >= self.swept_at_unix_s.saturating_add(SWEEP_S) {
+            self.swept_at_unix_s = now;
+            let pending = &self.pending;
+            self.of_user.retain(|user, of_user| {
+                let spent = |mark: &Mark| mark.destroyed || !mark.count.is_fresh();
+                let waits = |factor: &FactorId| pending.get(&(*user, *factor), now).is_some();
+                of_user.marks.iter().any(|(factor, mark)| spent(mark) || waits(factor))
+            });
+        }
+        if self.of_user.len() < MAX_USERS {
+            return Ok(());
+        }
+        Err(Refusal::later(ProblemCode::Overloaded, 60))
     }
 
     /// Charges an attempt against the stricter of memory and record. From here on it counts, whatever
@@ -138,11 +159,12 @@ impl Guesses {
         now: u64,
     ) -> Result<Verdict, Refusal> {
         let (user, factor) = attempt.place;
-        let known_user = self.of_user.contains_key(&user);
-        if !known_user && self.of_user.len() >= MAX_USERS {
-            return Err(Refusal::later(ProblemCode::Overloaded, 60));
+        if !self.of_user.contains_key(&user) {
+            self.make_room(now)?;
         }
-        let of_user = self.of_user.entry(user).or_default();
+        // A user of whom nothing is charged takes no room.
+        let none = OfUser::default();
+        let of_user = self.of_user.get(&user).unwrap_or(&none);
         let known = of_user.marks.get(&factor);
         if known.is_some_and(|mark| mark.destroyed) {
             return Ok(Verdict::Destroyed);
@@ -153,20 +175,20 @@ impl Guesses {
         }
         let mut count = known
             .map_or_else(|| attempt.recorded.clone(), |mark| mark.count.remember(attempt.recorded));
+        let (minute, mut in_minute) = (now / 60, 0);
+        if of_user.minute == minute {
+            in_minute = of_user.in_minute;
+        }
         let (mut destroyed, mut again) = (false, None);
         match count.charge(now, attempt.digest) {
             Charge::Allowed => {
-                let minute = now / 60;
-                if of_user.minute != minute {
-                    (of_user.minute, of_user.in_minute) = (minute, 0);
-                }
-                let wait = if of_user.in_minute >= (self.pace.per_minute / SHARE_OF_PACE).max(1) {
+                let wait = if in_minute >= (self.pace.per_minute / SHARE_OF_PACE).max(1) {
                     Err(60 - now % 60)
                 } else {
                     self.pace.take(now)
                 };
                 wait.map_err(|seconds| Refusal::later(ProblemCode::RateLimited, clamp(seconds)))?;
-                of_user.in_minute += 1;
+                in_minute += 1;
             }
             Charge::ExactRetry => {
                 again = self.pending.get(&attempt.place, now).map(|pending| pending.event);
@@ -182,6 +204,8 @@ impl Guesses {
         } else {
             Verdict::Answer { count: count.clone(), again }
         };
+        let of_user = self.of_user.entry(user).or_default();
+        (of_user.minute, of_user.in_minute) = (minute, in_minute);
         of_user.marks.insert(factor, Mark { count, destroyed, decoy: attempt.decoy });
         if destroyed {
             self.pending.remove(&attempt.place);
@@ -290,5 +314,33 @@ mod tests {
         let decoys = (0..50).filter(|f| charge(&mut guesses, 1, *f, 0, true).is_ok()).count();
         assert_eq!(decoys, MAX_DECOYS_PER_USER);
         assert!(charge(&mut guesses, 1, 99, 0, false).is_ok());
+    }
+
+    #[test]
+    fn users_without_spent_guesses_make_room_for_others() {
+        let mut guesses = Guesses::new(u32::MAX);
+        let recorded = GuessCount::new(DEFAULT_GUESS_LIMIT);
+        let charge = |guesses: &mut Guesses, user: usize, now: u64| {
+            let mut id = [0; 32];
+            id[..8].copy_from_slice(&user.to_be_bytes());
+            let place = (UserId::new(id), FactorId::new([1; 16]));
+            let digest = AttemptDigest::of(&now.to_be_bytes());
+            let attempt = Attempt { place, digest, recorded: &recorded, decoy: false };
+            guesses.charge(&attempt, now).map(|_| place).map_err(|refusal| refusal.code)
+        };
+        for user in 0..MAX_USERS {
+            charge(&mut guesses, user, 6_000).unwrap();
+        }
+        assert_eq!(charge(&mut guesses, MAX_USERS, 6_001), Err(ProblemCode::Overloaded));
+        // One of them knew the passcode.
+        let place = charge(&mut guesses, 7, 6_002).unwrap();
+        let era = recorded.era();
+        assert!(guesses.succeed(&place, &recorded, era).is_some());
+        // Room is looked for once a minute.
+        assert_eq!(charge(&mut guesses, MAX_USERS, 6_003), Err(ProblemCode::Overloaded));
+        assert!(charge(&mut guesses, MAX_USERS, 6_063).is_ok());
+        assert_eq!(charge(&mut guesses, MAX_USERS + 1, 6_200), Err(ProblemCode::Overloaded));
+        // Whoever has spent one is remembered.
+        assert_eq!(guesses.of_user.len(), MAX_USERS);
     }
 }

@@ -3,9 +3,9 @@ use crate::core::memory::{Login, Pending, Taken};
 use crate::core::stop::{Done, Stop};
 use crate::core::{Request, lock};
 use crate::record::{FactorLock, FactorRecord};
-use sharekeep_schemas::enclave::{Condition, RecordKey, RecordQuery, Write};
+use sharekeep_schemas::enclave::{RecordKey, RecordQuery};
 use sharekeep_schemas::sealed::{FinishGuess, GuessFinished};
-use sharekeep_schemas::{FactorId, ProblemCode, Scope};
+use sharekeep_schemas::{EventKind, FactorId, ProblemCode, Scope};
 
 impl Request<'_> {
     /// Checks KE3. If it holds, the count starts again and the sealed seed is handed over; if not,
@@ -16,8 +16,15 @@ impl Request<'_> {
         let envelope = self.open_body(&caller)?;
         let payload: FinishGuess = envelope.payload()?;
         let user = caller.session.user;
-        self.records.require(&[RecordQuery::One(RecordKey::Factor { user, factor })])?;
+        self.records.require(&[
+            RecordQuery::One(RecordKey::Factor { user, factor }),
+            RecordQuery::One(RecordKey::Recovery(user)),
+        ])?;
         let loaded = self.factor(&caller, factor)?;
+        let current = self.recovery(&caller)?;
+        if let Some((FactorRecord::Registered(registered), _)) = &loaded {
+            self.require_listed(current.as_ref(), factor, registered)?;
+        }
         let refused = ProblemCode::GuessRefused;
         let place = (user, factor);
         // Taken out first: one answer is tried against it, right or wrong.
@@ -50,11 +57,11 @@ impl Request<'_> {
         }
         let wrapped_seed = registered.wrapped_seed.clone();
         let record = FactorRecord::Registered(registered);
-        let right = RecordKey::Event { user, event };
+        let device = caller.session.device;
         let writes = vec![
             self.write_factor(&caller, factor, &record, Some(stored))?,
-            // It was no wrong guess after all.
-            Write { key: right, condition: Condition::Any, put: None },
+            // It was no wrong guess after all. Whose device it was, the user should know.
+            self.event_with(event, user, device, EventKind::RecoveryUnlocked),
         ];
         Ok(Done { body: envelope.answer(self.core, &GuessFinished { wrapped_seed })?, writes })
     }

@@ -29,7 +29,7 @@ fn binding<'a>(caller: &'a Caller, factor: FactorId) -> PasscodeBinding<'a> {
 
 impl Request<'_> {
     /// One of the caller's factor records, a decoy too, with its version.
-    fn factor(
+    pub(super) fn factor(
         &self,
         caller: &Caller,
         factor: FactorId,

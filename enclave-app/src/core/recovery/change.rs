@@ -18,7 +18,8 @@ use sharekeep_schemas::limits::{
 };
 use sharekeep_schemas::sealed::{ChangeFactors, FactorWrap, FactorsChanged, SealedBackup};
 use sharekeep_schemas::{EventKind, FactorId, ProblemCode, Scope, WalletId, WalletStatus};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU8;
 
 type Factors = BTreeMap<FactorId, (FactorRecord, u64)>;
 
@@ -63,6 +64,14 @@ impl Request<'_> {
                 RecordQuery::One(RecordKey::PasscodeDraft { user, factor: wrap.factor })
             }),
         );
+        // Lists have no decoys, and one may lie where a new factor goes.
+        let wraps = payload.wraps.iter();
+        queries.extend(
+            wraps.map(|wrap| RecordQuery::One(RecordKey::Factor { user, factor: wrap.factor })),
+        );
+        if caller.device.record.unlocked_at_unix_s.is_none() {
+            queries.push(RecordQuery::DevicesOf(user));
+        }
         self.records.require(&queries)?;
 
         let before = self.recovery(&caller)?;
@@ -84,6 +93,8 @@ impl Request<'_> {
         let mut writes = self.factor_writes(&caller, &change)?;
         writes.extend(self.backup_writes(&caller, &change, payload.backups)?);
         writes.push(self.recovery_write(&caller, &change)?);
+        // Only who unlocked the seed can sign a list that follows.
+        writes.push(self.note_unlocked(&caller, &BTreeSet::new())?);
         writes.push(self.event(user, caller.session.device, EventKind::FactorsChanged));
         if writes.len() > MAX_WRITES_PER_COMMIT {
             return Err(ProblemCode::TooMany.into());
@@ -112,13 +123,15 @@ impl Request<'_> {
         let user = caller.session.user;
         let mut stored = self.factors(caller)?;
         let mut writes = Vec::new();
+        let mut opens = false;
+        let usable = |factor: &RegisteredFactor| !matches!(factor.lock, FactorLock::Destroyed);
         for factor in &change.set.factors {
             let key = RecordKey::Factor { user, factor: factor.id };
             let wrap = change.wraps.get(&factor.id);
             let (record, version) = match (change.kept(factor.id), wrap) {
                 // Nothing changes for it, but it must be there.
                 (true, None) if !change.rotates() => {
-                    take_registered(&mut stored, factor)?;
+                    opens |= usable(&take_registered(&mut stored, factor)?.0);
                     continue;
                 }
                 (true, Some(wrap)) if change.rotates() && wrap.registration.is_none() => {
@@ -127,7 +140,7 @@ impl Request<'_> {
                     (RegisteredFactor { wrapped_seed, ..registered }, Some(version))
                 }
                 (false, Some(wrap)) => {
-                    let version = take_decoy(&mut stored, factor.id)?;
+                    let version = self.decoy(caller, factor.id)?;
                     let lock = self.new_lock(caller, factor, wrap, &mut writes)?;
                     let record = RegisteredFactor {
                         kind: factor.kind,
@@ -139,10 +152,15 @@ impl Request<'_> {
                 }
                 _ => return Err(saying("a sealed seed is missing, or one too many").into()),
             };
+            opens |= usable(&record);
             let record = FactorRecord::Registered(record);
             let plaintext = record.encode().map_err(|_| ProblemCode::TooLarge)?;
             let content = Content::lasting(&plaintext, record.row(factor.id));
             writes.push(self.put(caller, key, version, content)?);
+        }
+        if !opens {
+            // Wallets would go on being backed up to a key that nobody can open.
+            return Err(saying("wrong guesses destroyed all these factors: add another").into());
         }
         // What is left is listed no more. Only a rotation gets here with one.
         for (factor, (record, version)) in stored {
@@ -157,6 +175,15 @@ impl Request<'_> {
         Ok(writes)
     }
 
+    /// The version of a decoy in a new factor's place, if somebody guessed at it before it was there.
+    fn decoy(&self, caller: &Caller, factor: FactorId) -> Result<Option<u64>, Stop> {
+        match self.factor(caller, factor)? {
+            None => Ok(None),
+            Some((FactorRecord::Decoy(_), version)) => Ok(Some(version)),
+            Some((FactorRecord::Registered(_), _)) => Err(ProblemCode::Conflict.into()),
+        }
+    }
+
     /// How a new factor is unlocked; a passcode uses its draft up.
     fn new_lock(
         &self,
@@ -166,7 +193,7 @@ impl Request<'_> {
         writes: &mut Vec<Write>,
     ) -> Result<FactorLock, Stop> {
         let upload = match (needs_passcode(factor.kind), &wrap.registration) {
-            (false, None) => return Ok(FactorLock::Key),
+            (false, None) if wrap.guess_limit.is_none() => return Ok(FactorLock::Key),
             (true, Some(upload)) => upload,
             _ => return Err(saying("a registration is missing, or one too many").into()),
         };
@@ -180,7 +207,11 @@ impl Request<'_> {
             return Err(gone().into());
         }
         writes.push(delete(key, opened.version.record_version));
-        let count = GuessCount::new(self.core.limits.guess_limit);
+        let limit = match wrap.guess_limit {
+            None => self.core.limits.guess_limit,
+            Some(limit) => NonZeroU8::new(limit).ok_or_else(|| saying("a passcode has guesses"))?,
+        };
+        let count = GuessCount::new(limit);
         let guessing = Guessing { count, lease: None };
         Ok(FactorLock::Passcode(Box::new(PasscodeLock {
             server: draft.server,
@@ -210,6 +241,10 @@ impl Request<'_> {
                 return Err(unfit());
             }
         }
+        if stored.len() > MAX_WALLETS_PER_USER {
+            let detail = "delete the backups of archived wallets first";
+            return Err(Refusal::saying(ProblemCode::TooMany, detail).into());
+        }
         let heads = self.wallet_heads(caller)?;
         let backed_up = |status| matches!(status, WalletStatus::Active | WalletStatus::Locked);
         let hidden = |(wallet, head): (&WalletId, &crate::record::WalletHead)| {
@@ -217,10 +252,6 @@ impl Request<'_> {
         };
         if heads.iter().any(hidden) {
             return Err(unfit());
-        }
-        if stored.len() > MAX_WALLETS_PER_USER {
-            let detail = "delete the backups of archived wallets first";
-            return Err(Refusal::saying(ProblemCode::TooMany, detail).into());
         }
         let mut writes = Vec::with_capacity(backups.len());
         for backup in backups {
@@ -282,15 +313,6 @@ fn take_registered(stored: &mut Factors, factor: &Factor) -> Result<(RegisteredF
         }
         // As above, the other way round.
         _ => Err(ProblemCode::Conflict.into()),
-    }
-}
-
-/// The version of a decoy in a new factor's place, if somebody guessed at it before it was there.
-fn take_decoy(stored: &mut Factors, factor: FactorId) -> Result<Option<u64>, Stop> {
-    match stored.remove(&factor) {
-        None => Ok(None),
-        Some((FactorRecord::Decoy(_), version)) => Ok(Some(version)),
-        Some((FactorRecord::Registered(_), _)) => Err(unfit()),
     }
 }
 

@@ -4,11 +4,15 @@ mod change;
 mod open;
 
 use super::authenticate::Caller;
+use super::memory::RecoveryMark;
 use super::records::unfit;
-use super::stop::Stop;
+use super::stop::{Refusal, Stop};
 use super::write::Content;
 use super::{Request, lock};
-use crate::record::{FactorRecord, RecoveryRecord};
+use crate::record::{FactorLock, FactorRecord, RecoveryRecord, RegisteredFactor};
+use sha2::{Digest, Sha256};
+use sharekeep_recovery::factor_set::Factor;
+use sharekeep_recovery::wrap_hash;
 use sharekeep_schemas::enclave::{RecordKey, RecordQuery, Row, Write};
 use sharekeep_schemas::{FactorId, ProblemCode};
 use std::collections::BTreeMap;
@@ -43,8 +47,11 @@ impl Request<'_> {
             return Err(unfit());
         }
         let version = opened.version.record_version;
+        let sequence = record.set.sequence;
+        let statement = Sha256::digest(&record.statement).into();
+        let mark = RecoveryMark { version, sequence, statement };
         // An older record than was read before: set back, or only read before a change.
-        if !lock(&self.core.memory).accept_recovery(user, version) {
+        if !lock(&self.core.memory).accept_recovery(user, mark) {
             return Err(ProblemCode::Conflict.into());
         }
         Ok(Some(Current { record, version }))
@@ -59,7 +66,41 @@ impl Request<'_> {
         self.put(caller, key, Some(current.version), content)
     }
 
-    /// All the caller's factor records with their versions, decoys too.
+    /// Refuses a registered factor that is not as the user's list says: a store brought back one
+    /// that was removed, or list and factor were read at two moments.
+    pub(super) fn require_listed(
+        &self,
+        current: Option<&Current>,
+        factor: FactorId,
+        registered: &RegisteredFactor,
+    ) -> Result<(), Stop> {
+        let listed = current.and_then(|current| current.record.set.factor(factor));
+        let same = listed.is_some_and(|listed| {
+            listed.kind == registered.kind
+                && listed.wrap_hash == wrap_hash(&registered.wrapped_seed)
+        });
+        if same { Ok(()) } else { Err(ProblemCode::Conflict.into()) }
+    }
+
+    /// The recovery record of a user who can still come back: recovery is set up, and wrong guesses
+    /// have not destroyed every factor.
+    pub(super) fn usable_recovery(&self, caller: &Caller) -> Result<Current, Stop> {
+        let missing = |detail| Refusal::saying(ProblemCode::BackupMissing, detail);
+        let current = self.recovery(caller)?.ok_or_else(|| missing("set up recovery first"))?;
+        let factors = self.factors(caller)?;
+        let opens = |listed: &Factor| match factors.get(&listed.id) {
+            Some((FactorRecord::Registered(factor), _)) => {
+                !matches!(factor.lock, FactorLock::Destroyed)
+            }
+            _ => false,
+        };
+        if current.record.set.factors.iter().any(opens) {
+            return Ok(current);
+        }
+        Err(missing("every factor was destroyed by wrong guesses").into())
+    }
+
+    /// The caller's registered factors with their versions.
     pub(super) fn factors(
         &self,
         caller: &Caller,
@@ -73,6 +114,10 @@ impl Request<'_> {
             }
             let opened = self.open(&caller.vault, caller.user(), &stored.key, &stored.bytes)?;
             let record = FactorRecord::decode(&opened.plaintext).map_err(|_| unfit())?;
+            // Somebody can have decoys made in any number, and an honest function lists none.
+            if matches!(record, FactorRecord::Decoy(_)) {
+                continue;
+            }
             if factors.insert(factor, (record, opened.version.record_version)).is_some() {
                 return Err(unfit());
             }

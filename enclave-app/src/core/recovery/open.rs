@@ -18,17 +18,23 @@ impl Request<'_> {
             RecordQuery::One(RecordKey::Recovery(user)),
             RecordQuery::FactorsOf(user),
         ])?;
-        let current = self.recovery(&caller)?.ok_or(ProblemCode::NotFound)?;
+        let current = self.recovery(&caller)?;
         let mut wraps = Vec::new();
-        for (factor, (record, _)) in self.factors(&caller)? {
-            if let FactorRecord::Registered(registered) = record
-                && matches!(registered.lock, FactorLock::Key)
-            {
-                let wrapped_seed = registered.wrapped_seed;
-                wraps.push(OpenWrap { factor, kind: registered.kind, wrapped_seed });
+        let mut factors = self.factors(&caller)?;
+        for listed in current.iter().flat_map(|current| &current.record.set.factors) {
+            let found = factors.remove(&listed.id);
+            let Some((FactorRecord::Registered(registered), _)) = found else {
+                return Err(ProblemCode::Conflict.into());
+            };
+            self.require_listed(current.as_ref(), listed.id, &registered)?;
+            if matches!(registered.lock, FactorLock::Key) {
+                let (factor, kind) = (listed.id, registered.kind);
+                wraps.push(OpenWrap { factor, kind, wrapped_seed: registered.wrapped_seed });
             }
         }
-        let statements = vec![ByteBuf::from(current.record.statement)];
+        // None is said under seal too: a device forgets an unfinished change by it.
+        let statements = current.map(|current| ByteBuf::from(current.record.statement));
+        let statements = statements.into_iter().collect();
         let body = envelope.answer(self.core, &RecoveryOpened { statements, wraps })?;
         Ok(Done { body, writes: vec![] })
     }

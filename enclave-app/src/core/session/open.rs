@@ -13,7 +13,9 @@ use sharekeep_channel::signature::{SessionProof, SessionPublicKey};
 use sharekeep_schemas::enclave::{Condition, RecordKey, RecordQuery, Row, Write};
 use sharekeep_schemas::http::OpenSessionRequest;
 use sharekeep_schemas::sealed::{DEVICE_PROOF_LABEL, OpenSession, SessionOpened};
-use sharekeep_schemas::{EventKind, ProblemCode, SessionKeyId, TenantId, TokenId, UserId, limits};
+use sharekeep_schemas::{
+    DeviceId, EventKind, ProblemCode, SessionKeyId, TenantId, TokenId, UserId, limits,
+};
 
 /// How long a token's mark outlives the token, in seconds: the token is accepted a skew after its
 /// end, by a clock of ours that may be a skew behind; the store deletes the mark by a clock that may
@@ -77,7 +79,8 @@ impl Request<'_> {
         // other, and only the request that made both may find them.
         let repeated = mark.is_none();
         writes.extend(mark);
-        writes.extend(self.admit_device(&opening)?);
+        let (admission, evicted) = self.admit_device(&opening)?;
+        writes.extend(admission);
         let lifetime_s = payload
             .lifetime_s
             .unwrap_or(limits::SESSION_LIFETIME_S)
@@ -97,7 +100,7 @@ impl Request<'_> {
             lifetime_s,
         };
         writes.push(self.put_session(&opening, &session, repeated)?);
-        let leaving = self.leaving_sessions(&opening)?;
+        let leaving = self.leaving_sessions(&opening, evicted)?;
         let removed = leaving.iter().filter(|(_, live)| *live).count() as u32;
 
         // Memory first: the token is used and the old sessions are over, committed or not.
@@ -106,6 +109,9 @@ impl Request<'_> {
             memory.use_token(token, envelope.digest, until, self.now)?;
             for (old, _) in leaving.iter().filter(|(_, live)| *live) {
                 memory.revoke(*old, self.now)?;
+            }
+            if let Some(device) = evicted {
+                memory.revoke_device(user, device);
             }
         }
         writes.extend(leaving.into_iter().map(|(old, _)| delete_session(old)));
@@ -157,36 +163,56 @@ impl Request<'_> {
     }
 
     /// The writes that register a new device, or that make the session depend on a known one's not
-    /// being revoked. A known one must come with its own key.
-    fn admit_device(&self, opening: &Opening<'_>) -> Result<Vec<Write>, Stop> {
+    /// being revoked. A known one must come with its own key. Says which one has to leave for it.
+    fn admit_device(&self, opening: &Opening<'_>) -> Result<(Vec<Write>, Option<DeviceId>), Stop> {
         let (user, device) = (opening.user, opening.payload.device);
         if lock(&self.core.memory).is_device_revoked(user, device) {
             return Err(ProblemCode::DeviceRevoked.into());
         }
-        let key = RecordKey::Device { user, device };
-        if let Some(sealed) = self.records.one(&key)? {
-            let opened = self.open(opening.vault, user.as_bytes(), &key, sealed)?;
-            let LoadedDevice { record, version } = LoadedDevice::read(&opened)?;
+        if let Some(LoadedDevice { record, version }) = self.device(opening.vault, user, device)? {
             if record.identity_key != opening.payload.device_identity_key {
                 return Err(ProblemCode::SessionProofInvalid.into());
             }
             if record.revoked_at_unix_s.is_some() {
                 return Err(ProblemCode::DeviceRevoked.into());
             }
-            return Ok(vec![unchanged(key, version)]);
+            let known = unchanged(RecordKey::Device { user, device }, version);
+            return Ok((vec![known], None));
         }
         self.records.require(&[RecordQuery::DevicesOf(user)])?;
-        self.refuse_more_devices(opening.vault, user)?;
+        let mut writes = Vec::new();
+        let leaving = self.leaving_device(opening)?;
+        if let Some((left, loaded)) = &leaving {
+            writes.push(self.write_revoked(opening.vault, user, *left, loaded)?);
+            writes.push(self.event(user, device, EventKind::DeviceRevoked));
+        }
         let record = DeviceRecord {
             identity_key: opening.payload.device_identity_key,
             registered_at_unix_s: self.now,
             name: None,
+            unlocked_at_unix_s: None,
             revoked_at_unix_s: None,
         };
-        Ok(vec![
-            self.write_device(opening.vault, user, device, &record, None)?,
-            self.event(user, device, EventKind::DeviceRegistered),
-        ])
+        writes.push(self.write_device(opening.vault, user, device, &record, None)?);
+        writes.push(self.event(user, device, EventKind::DeviceRegistered));
+        Ok((writes, leaving.map(|(left, _)| left)))
+    }
+
+    /// The device that leaves for a new one where there are too many: the oldest that never showed a
+    /// factor. Otherwise whoever has a token could register devices until the user's next one is
+    /// refused.
+    fn leaving_device(
+        &self,
+        opening: &Opening<'_>,
+    ) -> Result<Option<(DeviceId, LoadedDevice)>, Stop> {
+        let living = self.living_devices(opening.vault, opening.user)?;
+        if living.len() < limits::MAX_DEVICES_PER_USER {
+            return Ok(None);
+        }
+        let unproved = living.into_iter().filter(|(_, d)| d.record.unlocked_at_unix_s.is_none());
+        let oldest = unproved.min_by_key(|(id, d)| (d.record.registered_at_unix_s, *id));
+        // Fewer may have shown one.
+        oldest.map(Some).ok_or_else(unfit)
     }
 
     /// The write of the session. A session key opens one session; only the exact request that
@@ -220,9 +246,13 @@ impl Request<'_> {
         self.write_session(opening.vault, opening.id, session, version + 1, condition)
     }
 
-    /// The sessions that must leave: those that are over, and the oldest beyond the limit. Says
-    /// of each whether it was alive.
-    fn leaving_sessions(&self, opening: &Opening<'_>) -> Result<Vec<(SessionKeyId, bool)>, Stop> {
+    /// The sessions that must leave: those that are over or on a device that leaves, and the oldest
+    /// beyond the limit. Says of each whether it was alive.
+    fn leaving_sessions(
+        &self,
+        opening: &Opening<'_>,
+        device: Option<DeviceId>,
+    ) -> Result<Vec<(SessionKeyId, bool)>, Stop> {
         let listed = self.sessions(opening.vault, opening.tenant, opening.user)?;
         let mut leaving = Vec::new();
         let mut living = Vec::new();
@@ -230,6 +260,8 @@ impl Request<'_> {
             let revoked = lock(&self.core.memory).is_revoked(&id, self.now);
             if revoked || self.now >= session.expires_at_unix_s {
                 leaving.push((id, false));
+            } else if device == Some(session.device) {
+                leaving.push((id, true));
             } else {
                 living.push((session.opened_at_unix_s, id));
             }

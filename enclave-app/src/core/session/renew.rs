@@ -1,7 +1,8 @@
 use crate::core::Request;
 use crate::core::stop::{Done, Stop};
+use crate::core::write::unchanged;
 use crate::record::SessionRecord;
-use sharekeep_schemas::enclave::Condition;
+use sharekeep_schemas::enclave::{Condition, RecordKey};
 use sharekeep_schemas::sealed::{Plain, SessionRenewed};
 use sharekeep_schemas::{ProblemCode, SessionKeyId, limits};
 
@@ -27,7 +28,11 @@ impl Request<'_> {
             caller.version + 1,
             Condition::Version(caller.version),
         )?;
+        // Not while its device is being revoked.
+        let (user, device) = (session.user, session.device);
+        let writes =
+            vec![write, unchanged(RecordKey::Device { user, device }, caller.device.version)];
         let answer = SessionRenewed { expires_at_unix_s: session.expires_at_unix_s };
-        Ok(Done { body: envelope.answer(self.core, &answer)?, writes: vec![write] })
+        Ok(Done { body: envelope.answer(self.core, &answer)?, writes })
     }
 }

@@ -225,17 +225,18 @@ impl Client {
         (Sealed { path: path.into(), idempotency_key, body }, opener)
     }
 
-    /// Signs in.
-    /// Signs in and, the first time, sets recovery up.
+    /// Signs in and sets recovery up; a user who has it unlocks a factor.
     pub(crate) fn sign_up(&self, world: &World) -> UserId {
         let user = self.login(world).user;
-        let known = world.owners.borrow().contains_key(&user);
-        if !known {
-            world.owners.borrow_mut().insert(user, Owner::set_up(world, self, user));
+        if let Some(owner) = world.owners.borrow().get(&user) {
+            owner.join(world, self);
+            return user;
         }
+        world.owners.borrow_mut().insert(user, Owner::set_up(world, self, user));
         user
     }
 
+    /// Signs in.
     pub(crate) fn login(&self, world: &World) -> SessionOpened {
         let (sealed, opener) = self.opening_with(world, |_| ());
         let body = world.serve(&self.sign(world, &sealed)).expect("signs in");

@@ -1,8 +1,10 @@
 //! The limit on guesses against everybody who would like one more.
 
 use super::client::open;
+use super::device::{activate, active, create};
 use super::owner::{
-    FACTORS, binding, code_factor, factor_id, finish, guess, passcode_factor, request, unlock,
+    FACTORS, backup, binding, code_factor, factor_id, finish, guess, passcode_factor, request,
+    unlock,
 };
 use super::{Client, Owner, World};
 use rand_core::OsRng;
@@ -10,8 +12,10 @@ use sharekeep_recovery::factor_set::Waiver;
 use sharekeep_recovery::passcode::{KE2_BYTES, Passcode, PasscodeLogin};
 use sharekeep_schemas::ProblemCode::*;
 use sharekeep_schemas::enclave::{HttpRequest, Put, RecordKey, Row};
-use sharekeep_schemas::sealed::{FinishGuess, GuessFinished, GuessStarted, StartGuess};
-use sharekeep_schemas::{EventKind, FactorId, ProblemCode};
+use sharekeep_schemas::sealed::{
+    FactorsChanged, FinishGuess, GuessFinished, GuessStarted, Plain, StartGuess,
+};
+use sharekeep_schemas::{EventKind, FactorId, ProblemCode, Protocol, Scheme};
 
 const RIGHT: &str = "correct horse";
 /// Longer than any wait of the first ten guesses.
@@ -88,8 +92,9 @@ fn the_right_passcode_gives_the_sealed_seed_and_all_guesses_back() {
     let finished = scene.right().unwrap();
     let factor = scene.owner.set.factor(scene.factor).unwrap();
     assert_eq!(sharekeep_recovery::wrap_hash(&finished.wrapped_seed), factor.wrap_hash);
-    // A right one is no news for other devices.
+    // A right one is told too, as what it is.
     assert_eq!(scene.events(EventKind::PasscodeGuessed), 2);
+    assert_eq!(scene.events(EventKind::RecoveryUnlocked), 1);
     assert_eq!(scene.wrong(), Ok(9));
 }
 
@@ -309,4 +314,121 @@ fn a_factor_record_of_another_user_or_factor_is_refused() {
     let bytes = other.world.store.borrow()[&RecordKey::Recovery(other.owner.user)].bytes.clone();
     other.world.put(other.key(), bytes.into_vec());
     other.world.refuses(&other.attempt(&other.client), RecordRefused);
+}
+
+#[test]
+fn a_removed_passcode_and_an_older_backup_that_a_store_brings_back_open_nothing() {
+    let mut scene = scene();
+    let wallet = active(&scene.world, &scene.client, Scheme::EddsaEd25519, Protocol::Frost);
+    let backup_key = RecordKey::Backup { user: scene.owner.user, wallet: wallet.id };
+    let (passcode, old) = (scene.stored(), scene.world.store.borrow()[&backup_key].clone());
+    // A guess that was begun before the passcode is removed.
+    let Scene { world, client, owner, factor } = &scene;
+    let (started, login) = guess(world, client, *factor, RIGHT).unwrap();
+    let (ke3, _) =
+        login.finish(&started.ke2, &binding(client, &owner.user, *factor), &mut OsRng).unwrap();
+    let (change, _) = owner.rotated(&[*factor], &[]);
+    let payload = request(&change, &[], vec![backup(&wallet, 2, 2)]);
+    let _: FactorsChanged = client.send(world, FACTORS, &payload).unwrap();
+    world.store.borrow_mut().insert(scene.key(), passcode.clone());
+    world.store.borrow_mut().insert(backup_key.clone(), old.clone());
+    let open_backup = format!("/v1/wallets/{}/backup/open", wallet.id);
+    assert_eq!(finish(world, client, *factor, ke3.to_vec()), Err(Conflict));
+    for _ in 0..2 {
+        assert_eq!(scene.wrong(), Err(Conflict));
+        let session = scene.session();
+        let http = session.request(&scene.world, &open_backup, &Plain::default());
+        scene.world.refuses(&http, Conflict);
+        // The same in a life that knows nothing.
+        scene.world.restart();
+        scene.world.store.borrow_mut().insert(scene.key(), passcode.clone());
+    }
+}
+
+#[test]
+fn a_passcode_has_as_many_guesses_as_its_user_chose() {
+    let mut scene = scene();
+    let Scene { world, client, owner, .. } = &scene;
+    let made = passcode_factor(world, client, owner.user, RIGHT).unwrap();
+    let change = owner.amended(&[&made]);
+    let mut payload = request(&change, &[&made], vec![]);
+    payload.wraps[0].guess_limit = Some(0);
+    world.refuses(&client.request(world, FACTORS, &payload), FactorsRefused);
+    payload.wraps[0].guess_limit = Some(3);
+    let _: FactorsChanged = client.send(world, FACTORS, &payload).unwrap();
+    scene.factor = made.keys.place().id;
+    for left in [2, 1, 0] {
+        assert_eq!(scene.wrong(), Ok(left));
+    }
+    assert_eq!(scene.right(), Err(GuessesSpent));
+}
+
+#[test]
+fn a_limit_of_guesses_belongs_to_a_passcode() {
+    let scene = scene();
+    let Scene { world, client, owner, .. } = &scene;
+    let made = code_factor(client, owner.user);
+    let mut payload = request(&owner.amended(&[&made]), &[&made], vec![]);
+    payload.wraps[0].guess_limit = Some(3);
+    world.refuses(&client.request(world, FACTORS, &payload), FactorsRefused);
+}
+
+#[test]
+fn where_wrong_guesses_destroyed_every_factor_nothing_more_is_backed_up_to_them() {
+    let (world, client) = (World::new(), Client::new("shop", "alice"));
+    let user = client.login(&world).user;
+    let passcode = passcode_factor(&world, &client, user, RIGHT).unwrap();
+    let code = code_factor(&client, user);
+    let factor = passcode.keys.place().id;
+    let waiver = Waiver::PasscodeAlone;
+    let owner = Owner::with(&world, &client, user, &[&passcode, &code], waiver).unwrap();
+    let scene = Scene { world, client, owner, factor };
+    let pending = create(&scene.world, &scene.session(), Scheme::EddsaEd25519, Protocol::Frost);
+    assert!(pending.is_ok());
+    for _ in 0..11 {
+        let _ = scene.wrong();
+        scene.world.pass(LONG_S);
+    }
+    assert_eq!(scene.right(), Err(GuessesSpent));
+    // The code is what is left, and can't go.
+    let (change, _) = scene.owner.rotated(&[code.keys.place().id], &[]);
+    let payload = request(&change, &[], vec![]);
+    let client = scene.session();
+    scene.world.refuses(&client.request(&scene.world, FACTORS, &payload), FactorsRefused);
+    assert!(create(&scene.world, &client, Scheme::EddsaEd25519, Protocol::Frost).is_ok());
+}
+
+#[test]
+fn no_wallet_is_made_or_activated_once_every_factor_is_destroyed() {
+    let (world, client) = (World::new(), Client::new("shop", "alice"));
+    let user = client.login(&world).user;
+    let passcode = passcode_factor(&world, &client, user, RIGHT).unwrap();
+    let factor = passcode.keys.place().id;
+    let waiver = Waiver::PasscodeAlone;
+    let owner = Owner::with(&world, &client, user, &[&passcode], waiver).unwrap();
+    let scene = Scene { world, client, owner, factor };
+    let frost = (Scheme::EddsaEd25519, Protocol::Frost);
+    let (pending, _) = create(&scene.world, &scene.client, frost.0, frost.1).unwrap();
+    for _ in 0..11 {
+        let _ = scene.wrong();
+        scene.world.pass(LONG_S);
+    }
+    let client = scene.session();
+    assert_eq!(create(&scene.world, &client, frost.0, frost.1).err(), Some(BackupMissing));
+    assert_eq!(activate(&scene.world, &client, &pending).err(), Some(BackupMissing));
+}
+
+#[test]
+fn a_decoy_where_a_new_factor_goes_is_replaced_by_it() {
+    let mut scene = scene();
+    let Scene { world, client, owner, .. } = &scene;
+    let made = passcode_factor(world, client, owner.user, RIGHT).unwrap();
+    let place = made.keys.place().id;
+    // Whoever sees the registration's path guesses at it before it is there.
+    assert!(guess(world, client, place, "wrong").is_ok());
+    let payload = request(&owner.amended(&[&made]), &[&made], vec![]);
+    let _: FactorsChanged = client.send(world, FACTORS, &payload).unwrap();
+    scene.factor = place;
+    assert!(matches!(scene.stored().row, Row::Factor(_)));
+    assert!(scene.right().is_ok());
 }

@@ -12,7 +12,7 @@ use sharekeep_recovery::{
 };
 use sharekeep_schemas::sealed::{
     ActivateWallet, ChangeFactors, FactorWrap, FactorsChanged, FinishGuess, GuessFinished,
-    GuessStarted, PasscodeRegistered, RegisterPasscode, SealedBackup, StartGuess,
+    GuessStarted, PasscodeRegistered, RegisterPasscode, Restore, SealedBackup, StartGuess,
 };
 use sharekeep_schemas::{FactorId, ProblemCode, UserId};
 use std::collections::HashMap;
@@ -120,6 +120,20 @@ impl Owner {
         let changed: FactorsChanged = client.send(world, FACTORS, &payload)?;
         assert_eq!((changed.generation, changed.sequence), (1, 1));
         Ok(Self { user, seed, set: change.set })
+    }
+
+    /// Shows on a device of the user's that a factor can be unlocked there.
+    pub(crate) fn join(&self, world: &World, client: &Client) {
+        let (sealed, _) = client.seal_with(world, "/v1/restore", |pop| Restore {
+            version: 1,
+            wallets: vec![],
+            lost: vec![],
+            unlock: self
+                .keys()
+                .unlock_device(&client.tenant, &self.user, client.device, pop)
+                .to_vec(),
+        });
+        world.serve(&client.sign(world, &sealed)).expect("unlocks");
     }
 
     pub(crate) fn keys(&self) -> RecoveryKeys {

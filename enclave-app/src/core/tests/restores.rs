@@ -1,7 +1,7 @@
 //! Taking wallets over: who may, and what becomes of those who may not any more.
 
 use super::client::open;
-use super::device::{Held, active, prepare_for, sign_raw, test_primes};
+use super::device::{Held, active, create, prepare_for, sign_raw, test_primes};
 use super::owner::{backup, code_factor};
 use super::{Client, Owner, World};
 use rand_core::OsRng;
@@ -12,7 +12,7 @@ use sharekeep_schemas::enclave::{RecordKey, Row, Write};
 use sharekeep_schemas::sealed::{
     DeviceChanged, NameDevice, Plain, PutBackup, Restore, Restored, RestoredWallet, SessionRenewed,
 };
-use sharekeep_schemas::{DeviceId, EventKind, Protocol, Scheme, UserId, WalletStatus, limits};
+use sharekeep_schemas::{DeviceId, EventKind, Protocol, Scheme, WalletStatus, limits};
 
 const FROST: (Scheme, Protocol) = (Scheme::EddsaEd25519, Protocol::Frost);
 const CGGMP24: (Scheme, Protocol) = (Scheme::EcdsaSecp256k1, Protocol::Cggmp24);
@@ -243,7 +243,6 @@ fn requests_that_contradict_themselves_are_refused() {
         scene.restore_changed(tablet, &taking, |payload| change(payload)).unwrap_err()
     };
     assert_eq!(refused(&|payload| payload.lost = vec![mine]), MalformedRequest);
-    assert_eq!(refused(&|payload| payload.wallets.clear()), MalformedRequest);
     let twice = |payload: &mut Restore| payload.wallets.push(payload.wallets[0].clone());
     assert_eq!(refused(&twice), MalformedRequest);
     assert_eq!(refused(&|payload| payload.lost = vec![DeviceId::new([1; 16])]), NotFound);
@@ -351,11 +350,6 @@ fn devices_are_named_and_counted_and_new_ones_told() {
     for _ in 1..limits::MAX_DEVICES_PER_USER {
         Client::new("shop", "alice").login(&world);
     }
-    let more = Client::new("shop", "alice");
-    assert_eq!(more.login_refused(&world, &more.token(world.now.get())).code, TooMany);
-    // A known one may still sign in.
-    let phone = phone.again();
-    phone.login(&world);
     let registered = world
         .store
         .borrow()
@@ -365,5 +359,103 @@ fn devices_are_named_and_counted_and_new_ones_told() {
         )
         .count();
     assert_eq!(registered, limits::MAX_DEVICES_PER_USER);
-    let _: UserId = user;
+}
+
+#[test]
+fn a_stolen_token_cannot_lock_its_user_out() {
+    let scene = scene();
+    let Scene { world, phone, wallet, .. } = &scene;
+    let thief = Client::new("shop", "alice");
+    thief.login(world);
+    let revoke = |of: &Client| format!("/v1/devices/{}/revoke", of.device);
+    world.refuses(&thief.request(world, &revoke(phone), &Plain::default()), FactorNeeded);
+    // Wallets of its own would fill the user's places, with backups that nobody can open.
+    assert_eq!(create(world, &thief, FROST.0, FROST.1).err(), Some(FactorNeeded));
+    // As many devices as it likes.
+    for _ in 0..2 * limits::MAX_DEVICES_PER_USER {
+        world.pass(1);
+        Client::new("shop", "alice").login(world);
+    }
+    assert!(scene.revoked(thief.device) && scene.revoked(scene.tablet.device));
+    world.refuses(&thief.request(world, &revoke(phone), &Plain::default()), SessionUnknown);
+    let back = thief.again();
+    assert_eq!(back.login_refused(world, &back.token(world.now.get())).code, DeviceRevoked);
+    // The user's own device is untouched, and a new one comes in and restores.
+    assert!(!scene.revoked(phone.device));
+    let phone = phone.again();
+    phone.login(world);
+    assert_eq!(sign_raw(world, &phone, wallet, b"hello"), Ok(1));
+    let new = Client::new("shop", "alice");
+    new.login(world);
+    scene.restore(&new, &scene.taking(&[])).unwrap();
+    assert_eq!(sign_raw(world, &new, wallet, b"hello"), Ok(1));
+    let _: DeviceChanged = new.plain(world, &revoke(&phone)).unwrap();
+}
+
+#[test]
+fn a_device_that_shows_a_factor_without_wallets_to_restore_counts_as_the_users() {
+    let (world, phone) = (World::new(), Client::new("shop", "alice"));
+    let owner = Owner::sign_up(&world, &phone);
+    let tablet = Client::new("shop", "alice");
+    tablet.login(&world);
+    let wallet = active(&world, &phone, FROST.0, FROST.1);
+    let scene = Scene { world, phone, owner, wallet, tablet };
+    let taking = Taking { wallets: vec![], ..scene.taking(&[]) };
+    let path = format!("/v1/devices/{}/revoke", scene.phone.device);
+    let http = scene.tablet.request(&scene.world, &path, &Plain::default());
+    scene.world.refuses(&http, FactorNeeded);
+    scene.restore(&scene.tablet, &taking).unwrap();
+    let _: DeviceChanged = scene.tablet.plain(&scene.world, &path).unwrap();
+    assert!(scene.revoked(scene.phone.device));
+}
+
+#[test]
+fn there_is_always_room_for_a_new_device_of_the_user() {
+    let scene = scene();
+    let Scene { world, .. } = &scene;
+    let join = |lost: &[DeviceId]| {
+        let client = Client::new("shop", "alice");
+        client.login(world);
+        scene.restore(&client, &scene.taking(lost)).map(|_| client.device)
+    };
+    // The phone that set recovery up counts.
+    for _ in 1..limits::MAX_UNLOCKED_DEVICES_PER_USER {
+        join(&[]).unwrap();
+    }
+    assert_eq!(join(&[]), Err(TooMany));
+    join(&[scene.phone.device]).unwrap();
+    assert!(scene.revoked(scene.phone.device));
+    // Revoked ones hold the wallet in its record no more, and count nowhere.
+    assert_eq!(join(&[]), Err(TooMany));
+}
+
+#[test]
+fn a_session_that_outlived_its_device_neither_renews_nor_signs() {
+    let mut scene = scene();
+    scene.restore(&scene.tablet, &scene.taking(&[])).unwrap();
+    let session = RecordKey::Session(scene.tablet.id());
+    let before = scene.world.store.borrow()[&session].clone();
+    // Another enclave revokes the device while this one opens the session: it is not in its list.
+    let other = scene.world.another_life();
+    let this = std::mem::replace(&mut scene.world.core, other);
+    let phone = scene.phone.again();
+    phone.login(&scene.world);
+    let path = format!("/v1/devices/{}/revoke", scene.tablet.device);
+    let _: DeviceChanged = phone.plain(&scene.world, &path).unwrap();
+    scene.world.store.borrow_mut().insert(session, before);
+    scene.world.core = this;
+    let Scene { world, tablet, wallet, .. } = &scene;
+    assert_eq!(sign_raw(world, tablet, wallet, b"hello"), Err(DeviceRevoked));
+    assert_eq!(renew(world, tablet).unwrap_err(), DeviceRevoked);
+}
+
+#[test]
+fn a_renewal_that_races_a_revocation_of_its_device_has_one_winner() {
+    let scene = scene();
+    let Scene { world, phone, tablet, .. } = &scene;
+    let path = format!("/v1/sessions/{}/renew", tablet.id());
+    let renewal = world.ask(&tablet.request(world, &path, &Plain::default())).unwrap();
+    let path = format!("/v1/devices/{}/revoke", tablet.device);
+    let _: DeviceChanged = phone.plain(world, &path).unwrap();
+    assert!(world.commit(&renewal.writes).is_err());
 }

@@ -300,10 +300,11 @@ impl World {
                 matches!(key, RecordKey::Backup { user, .. } if user == of)
             }
             RecordQuery::FactorsOf(of) => {
-                matches!(key, RecordKey::Factor { user, .. } if user == of)
+                matches!(key, RecordKey::Factor { user, .. } if user == of) && put.row != Row::Empty
             }
             RecordQuery::DevicesOf(of) => {
                 matches!(key, RecordKey::Device { user, .. } if user == of)
+                    && matches!(&put.row, Row::Device(row) if row.revoked_at_unix_s.is_none())
             }
         };
         store

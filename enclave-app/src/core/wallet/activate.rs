@@ -18,6 +18,7 @@ impl Request<'_> {
             RecordQuery::One(RecordKey::Wallet { user, wallet: id }),
             RecordQuery::One(backup::key(user, id)),
             RecordQuery::One(RecordKey::Recovery(user)),
+            RecordQuery::FactorsOf(user),
         ];
         queries.extend(self.deployment_queries());
         self.records.require(&queries)?;
@@ -35,9 +36,7 @@ impl Request<'_> {
                 }
             }
             WalletStatus::Pending => {
-                let recovery = self.recovery(&caller)?.ok_or_else(|| {
-                    Refusal::saying(ProblemCode::BackupMissing, "set up recovery first")
-                })?;
+                let recovery = self.usable_recovery(&caller)?;
                 let (epoch, generation) = (wallet.record.epoch, recovery.generation());
                 let expected = Expected { wallet: id, epoch, generation, version: 1 };
                 backup::check(&payload.backup, expected)?;
