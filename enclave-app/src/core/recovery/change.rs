@@ -334,3 +334,19 @@ fn refused(error: Error) -> Stop {
         _ => ProblemCode::FactorsRefused.into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_that_the_user_can_do_something_about_has_its_own_code() {
+        let code = |rule| match refused(Error::SetRule(rule)) {
+            Stop::Refuse(refusal) => refusal.code,
+            _ => panic!("a broken rule is a refusal"),
+        };
+        assert_eq!(code(BrokenRule::WaiverNeeded), ProblemCode::SecondFactorMissing);
+        assert_eq!(code(BrokenRule::TooManyFactors), ProblemCode::TooMany);
+        assert_eq!(code(BrokenRule::NoFactor), ProblemCode::FactorsRefused);
+    }
+}
