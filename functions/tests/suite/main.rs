@@ -8,6 +8,7 @@ mod gate;
 mod idempotency;
 mod listing;
 mod logs;
+mod rates;
 mod recovery;
 mod scripted;
 mod store;

@@ -3,26 +3,16 @@
 //! is used for anything.
 #![no_main]
 
+mod ceremonies;
+mod records;
 mod recovery;
 
 use std::fs;
 use std::path::Path;
 
-use rand_core::OsRng;
 use serde::Serialize;
 use serde_bytes::ByteBuf;
-use sharekeep_channel::attestation::{PcrSet, TrustConfigHash};
-use sharekeep_channel::encapsulation::EnclaveKeyPair;
 use sharekeep_channel::receipt::StatementKey;
-use sharekeep_channel::signature::{SessionAlgorithm, SessionSigningKey};
-use sharekeep_enclave_app::record::{
-    BackupRecord, CeremonyRecord, DataKeyRecord, DeploymentKeys, DeviceRecord, PreparationRecord,
-    SessionRecord, TokenRecord, WalletRecord,
-};
-use sharekeep_mpc::{
-    Ceremony, ExecutionId, KeyShare, PartyIndex, Prehash, Preparing, Roster, SchnorrKey,
-    SigningInput, keygen, prepare, sign,
-};
 use sharekeep_schemas::enclave::*;
 use sharekeep_schemas::http::*;
 use sharekeep_schemas::sealed::*;
@@ -61,8 +51,8 @@ fn write() {
     enclave();
     operator();
     http();
-    let shares = mpc();
-    records(&shares);
+    let shares = ceremonies::mpc();
+    records::records(&shares);
     recovery::recovery(&shares);
     std::process::exit(0);
 }
@@ -335,230 +325,4 @@ fn http() {
     let problem = serde_json::to_vec(&problem).unwrap();
     seed("client_answers", "problem", &[b"5\n", &problem[..]].concat());
     seed("client_answers", "date", &[b"Sun, 06 Nov 1994 08:49:37 GMT\n", &problem[..]].concat());
-}
-
-/// Talks through a ceremony and keeps what party 1 says in each round.
-///
-/// The target is told the protocol by a number and the round by another: `from`, and `by` more for
-/// each further round.
-fn talk<O>([protocol, from, by]: [u8; 3], start: impl Fn(u16) -> Ceremony<O>) -> [O; 2] {
-    let (mut victim, mut peer) = (start(0), start(1));
-    let mut up = victim.step(Vec::new()).unwrap();
-    while !up.is_empty() {
-        let down = peer.step(up).unwrap();
-        for message in &down {
-            let round = from + by * u8::try_from(message.round).unwrap();
-            let bytes = [&[protocol, round], &message.body[..]].concat();
-            seed("mpc_bodies", &format!("{protocol}-{round}"), &bytes);
-            cbor("mpc_wire_message", &format!("{protocol}-{round}"), message);
-        }
-        up = victim.step(down).unwrap();
-    }
-    [victim.take_output().unwrap(), peer.take_output().unwrap()]
-}
-
-fn mpc() -> [KeyShare; 2] {
-    let execution = ExecutionId::from_bytes([1; 32]);
-    let roster = |me| Roster::new(PartyIndex(me), &[PartyIndex(0), PartyIndex(1)]).unwrap();
-    let make = |scheme| {
-        talk([0, 0, 1], |me| keygen(scheme, execution, roster(me), 2, &mut OsRng).unwrap())
-    };
-    let schnorr = make(sharekeep_mpc::Scheme::SchnorrBip340);
-    let ecdsa = make(sharekeep_mpc::Scheme::EcdsaSecp256k1);
-    let eddsa = make(sharekeep_mpc::Scheme::EddsaEd25519);
-    let prepared = talk([1, 0, 1], |me| {
-        let from = Preparing::Dkls23 { share: &ecdsa[usize::from(me)] };
-        prepare(execution, roster(me), from, &mut OsRng).unwrap()
-    });
-    let digest = SigningInput::Ecdsa(Prehash::of_examined_message([7; 32]));
-    talk([3, 0, 1], |me| {
-        let side = usize::from(me);
-        let (share, own) = (&ecdsa[side], Some(&prepared[side]));
-        sign(
-            sharekeep_mpc::Protocol::Dkls23,
-            execution,
-            roster(me),
-            share,
-            own,
-            &digest,
-            &mut OsRng,
-        )
-        .unwrap()
-    });
-    let key = SchnorrKey::Output { merkle_root: None };
-    let frost = [
-        (4, &eddsa, SigningInput::Eddsa(vec![7])),
-        (5, &schnorr, SigningInput::Bip340 { message: vec![7], key }),
-    ];
-    for scheme in 0..3 {
-        seed(
-            "mpc_possession",
-            &format!("changed-{scheme}"),
-            &[&[scheme], &[0; 64][..], &[1]].concat(),
-        );
-        seed("mpc_possession", &format!("honest-{scheme}"), &[scheme]);
-    }
-    for (from, shares, what) in frost {
-        talk([4, from, 2], |me| {
-            let share = &shares[usize::from(me)];
-            let protocol = sharekeep_mpc::Protocol::Frost;
-            sign(protocol, execution, roster(me), share, None, &what, &mut OsRng).unwrap()
-        });
-    }
-    for (name, share) in [("ecdsa", &ecdsa), ("eddsa", &eddsa), ("schnorr", &schnorr)] {
-        seed("mpc_sealed", name, &share[1].to_sealed_bytes());
-    }
-    eddsa
-}
-
-/// The layout of the client's files, whose types are private.
-#[derive(Serialize)]
-struct WalletFile<'a> {
-    version: u8,
-    wallet: WalletId,
-    name: Option<&'a str>,
-    protocol: Protocol,
-    epoch: u64,
-    status: WalletStatus,
-    created_at_unix_s: u64,
-    receipt: Option<ByteBuf>,
-    holding: sharekeep::Holding,
-    backup: Option<sharekeep::BackupMark>,
-    offered: Option<SealedBackup>,
-    share: ByteBuf,
-}
-
-#[derive(Serialize)]
-struct SessionFile {
-    version: u8,
-    key: ByteBuf,
-    tenant: TenantId,
-    user: UserId,
-    expires_at_unix_s: u64,
-    token_unbound: bool,
-}
-
-#[derive(Serialize)]
-struct DeviceFile {
-    version: u8,
-    device: DeviceId,
-    identity_key: ByteBuf,
-}
-
-fn records([held, share]: &[KeyShare; 2]) {
-    const ENCLAVE: &str = "enclave_records";
-    let execution = [4; 32];
-    let enclave_key = EnclaveKeyId::new([6; 32]);
-    let expires_at_unix_s = NOW_UNIX_S;
-    let put = |name: &str, bytes: &[u8]| seed(ENCLAVE, name, bytes);
-    put(
-        "session",
-        &SessionRecord {
-            tenant: "shop".parse().unwrap(),
-            user: user(),
-            device: device(),
-            public_key: session_key(),
-            scopes: vec![Scope::Read],
-            opened_at_unix_s: NOW_UNIX_S,
-            expires_at_unix_s,
-            lifetime_s: 900,
-        }
-        .encode(),
-    );
-    put(
-        "ceremony",
-        &CeremonyRecord {
-            execution,
-            kind: CeremonyKind::Sign,
-            state: CeremonyState::Running,
-            wallet: Some(wallet()),
-            enclave_key,
-            expires_at_unix_s,
-        }
-        .encode(),
-    );
-    put(
-        "device",
-        &DeviceRecord {
-            identity_key: [7; 32],
-            registered_at_unix_s: 1,
-            name: Some("phone".to_owned()),
-            unlocked_at_unix_s: Some(1_795_000_060),
-            revoked_at_unix_s: Some(2),
-        }
-        .encode(),
-    );
-    put(
-        "backup",
-        &BackupRecord { backup: recovery::sealed_backup(), stored_at_unix_s: NOW_UNIX_S }.encode(),
-    );
-    put("token", &TokenRecord { request_digest: [8; 32] }.encode());
-    put("data_key", &DataKeyRecord { wrapped: vec![9; 40] }.encode());
-    put("deployment", &DeploymentKeys::generate(&mut OsRng).encode());
-    let locked = PreparationRecord::locked(PreparationId::new([9; 32]), mpc_protocol());
-    put("preparation_locked", &locked.encode());
-    put(
-        "wallet",
-        &WalletRecord {
-            wallet: wallet(),
-            scheme: Scheme::EddsaEd25519,
-            protocol: Protocol::Frost,
-            epoch: 1,
-            status: WalletStatus::Pending,
-            devices: [device()].into(),
-            created_at_unix_s: 3,
-            share: KeyShare::from_sealed_bytes(&share.to_sealed_bytes()).unwrap(),
-        }
-        .encode(),
-    );
-
-    const CLIENT: &str = "client_files";
-    let receipt = include_bytes!("../../seeds/channel_receipt/receipt_v1.cbor").to_vec();
-    cbor(
-        CLIENT,
-        "wallet",
-        &WalletFile {
-            version: 1,
-            wallet: wallet(),
-            name: Some("savings"),
-            protocol: Protocol::Frost,
-            epoch: 1,
-            status: WalletStatus::Active,
-            created_at_unix_s: 3,
-            receipt: Some(ByteBuf::from(receipt)),
-            holding: sharekeep::Holding::Restoring { prepared_by: Some(device()) },
-            backup: Some(recovery::mark()),
-            offered: Some(recovery::sealed_backup()),
-            share: ByteBuf::from(held.to_sealed_bytes().to_vec()),
-        },
-    );
-    let key = SessionSigningKey::generate(SessionAlgorithm::EcdsaP256Sha256, &mut OsRng);
-    cbor(
-        CLIENT,
-        "session",
-        &SessionFile {
-            version: 1,
-            key: ByteBuf::from(key.to_sealing_bytes().to_vec()),
-            tenant: "shop".parse().unwrap(),
-            user: user(),
-            expires_at_unix_s,
-            token_unbound: false,
-        },
-    );
-    let identity_key = ByteBuf::from(vec![7; 32]);
-    cbor(CLIENT, "device", &DeviceFile { version: 1, device: device(), identity_key });
-    let pins = sharekeep::Pins {
-        statement_key: StatementKey::from_sealing_bytes(&[9; 32]).unwrap().public_key(),
-        image: Some(sharekeep::AttestedImage {
-            enclave_key: EnclaveKeyPair::generate(&mut OsRng).public_key().clone(),
-            pcrs: PcrSet::from([[1; 48], [2; 48], [3; 48]]),
-            trust_config_hash: TrustConfigHash::from_bytes([4; 32]),
-            verified_at_unix_s: NOW_UNIX_S,
-        }),
-    };
-    seed(CLIENT, "pins", &serde_json::to_vec(&pins).unwrap());
-}
-
-fn mpc_protocol() -> sharekeep_mpc::Protocol {
-    sharekeep_mpc::Protocol::Dkls23
 }
