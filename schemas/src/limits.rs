@@ -40,7 +40,10 @@ pub const MAX_FACTORS_PER_USER: usize = 12;
 pub const MAX_DEVICES_PER_USER: usize = 20;
 /// Devices a user may have that showed a factor and are not revoked: fewer, so that there is always
 /// room for a new one.
-pub const MAX_UNLOCKED_DEVICES_PER_USER: usize = 16;
+pub const MAX_PROVED_DEVICES_PER_USER: usize = 16;
+/// How long a device that never showed a factor is safe from revocation by others, in seconds: time
+/// for its user to unlock one, and to declare a stolen one lost.
+pub const NEW_DEVICE_S: u64 = 3_600;
 /// Wallets taken over in one request.
 pub const MAX_WALLETS_PER_RESTORE: usize = 16;
 /// Longest name of a device in bytes.

@@ -1,7 +1,7 @@
 //! A device takes wallets over whose shares it holds again.
 
 use super::authenticate::Caller;
-use super::device::LoadedDevice;
+use super::device::{LoadedDevice, Noted};
 use super::encapsulated::Envelope;
 use super::memory::Locked;
 use super::records::unfit;
@@ -64,10 +64,10 @@ impl Request<'_> {
         if lost.iter().any(|device| !devices.contains_key(device)) {
             return Err(ProblemCode::NotFound.into());
         }
-        let mut writes = vec![
-            unchanged(RecordKey::Recovery(user), current.version),
-            self.note_unlocked(&caller, &lost)?,
-        ];
+        let mut writes = match self.note_proved(&caller, current.record.id, &lost)? {
+            Noted::Before(own) => vec![unchanged(RecordKey::Recovery(user), current.version), own],
+            Noted::Now(own) => vec![self.touch_recovery(&caller, &current)?, own],
+        };
         let mut restored = Vec::with_capacity(proved.len());
         let prepared = self.take_preparations(&caller, &payload, &lost, &mut writes)?;
         for (loaded, prepared_by) in proved {

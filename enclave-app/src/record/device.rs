@@ -5,7 +5,7 @@ use sharekeep_schemas::DeviceId;
 use sharekeep_schemas::enclave::{DeviceRow, Row};
 use zeroize::Zeroizing;
 
-/// A device of a user. It is never deleted: what is revoked must not come back as a new one.
+/// A device of a user. Once revoked it is never deleted: it must not come back as a new one.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DeviceRecord {
     /// Its Ed25519 identity key: the first one seen stays.
@@ -14,9 +14,9 @@ pub struct DeviceRecord {
     pub registered_at_unix_s: u64,
     /// What its user calls it.
     pub name: Option<String>,
-    /// When it first showed that its user can unlock a factor, in seconds since 1970. A token lets
-    /// anybody register a device; this is more.
-    pub unlocked_at_unix_s: Option<u64>,
+    /// The id of the recovery record of which it showed that its user can unlock a factor. A token
+    /// lets anybody register a device; this is more.
+    pub proved: Option<[u8; 16]>,
     /// When it was revoked, in seconds since 1970.
     pub revoked_at_unix_s: Option<u64>,
 }
@@ -29,7 +29,8 @@ struct Wire {
     identity_key: [u8; 32],
     registered_at_unix_s: u64,
     name: Option<String>,
-    unlocked_at_unix_s: Option<u64>,
+    #[serde(with = "serde_bytes")]
+    proved: Option<[u8; 16]>,
     revoked_at_unix_s: Option<u64>,
 }
 
@@ -41,7 +42,7 @@ impl DeviceRecord {
             identity_key: self.identity_key,
             registered_at_unix_s: self.registered_at_unix_s,
             name: self.name.clone(),
-            unlocked_at_unix_s: self.unlocked_at_unix_s,
+            proved: self.proved,
             revoked_at_unix_s: self.revoked_at_unix_s,
         })
     }
@@ -57,7 +58,7 @@ impl DeviceRecord {
             identity_key: wire.identity_key,
             registered_at_unix_s: wire.registered_at_unix_s,
             name: wire.name,
-            unlocked_at_unix_s: wire.unlocked_at_unix_s,
+            proved: wire.proved,
             revoked_at_unix_s: wire.revoked_at_unix_s,
         })
     }

@@ -41,6 +41,17 @@ pub enum FactorLock {
     Destroyed,
 }
 
+impl FactorLock {
+    /// Whether it may still open: a passcode without guesses is as good as destroyed.
+    pub fn may_open(&self) -> bool {
+        match self {
+            Self::Key => true,
+            Self::Passcode(lock) => lock.guessing.count.left() > 0,
+            Self::Destroyed => false,
+        }
+    }
+}
+
 /// What a passcode is checked with.
 pub struct PasscodeLock {
     /// The enclave's own secrets for it.

@@ -43,7 +43,7 @@ fn device() -> DeviceRecord {
         identity_key: [7; 32],
         registered_at_unix_s: 1_795_000_000,
         name: Some("phone".into()),
-        unlocked_at_unix_s: Some(1_795_000_060),
+        proved: Some([8; 16]),
         revoked_at_unix_s: None,
     }
 }

@@ -3,7 +3,7 @@ use crate::world::{HOST, Signer, World, tenant, unsigned};
 use ::http::{HeaderValue, Request};
 use axum::body::Body;
 use sharekeep_channel::signature::SessionAlgorithm;
-use sharekeep_functions::{ClientAddress, Config};
+use sharekeep_functions::Config;
 use sharekeep_schemas::enclave::{RecordKey, Row};
 use sharekeep_schemas::http::{Base64Url, OpenSessionRequest};
 use sharekeep_schemas::limits::MAX_HTTP_BODY_BYTES;

@@ -88,7 +88,7 @@ pub(super) fn records([held, share]: &[KeyShare; 2]) {
             identity_key: [7; 32],
             registered_at_unix_s: 1,
             name: Some("phone".to_owned()),
-            unlocked_at_unix_s: Some(1_795_000_060),
+            proved: Some([8; 16]),
             revoked_at_unix_s: Some(2),
         }
         .encode(),

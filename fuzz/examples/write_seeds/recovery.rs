@@ -175,7 +175,7 @@ pub(crate) fn recovery([held, _]: &[KeyShare; 2]) {
     let rotated = set.rotated(&secret, &next, &removed, &[], Waiver::NotGiven, &mut OsRng).unwrap();
     seed("recovery_factor_set", "first", &signed.to_bytes());
     seed("recovery_factor_set", "rotated", &rotated.signed.to_bytes());
-    let record = RecoveryRecord { statement: signed.to_bytes(), set: set.clone() };
+    let record = RecoveryRecord { id: [9; 16], statement: signed.to_bytes(), set: set.clone() };
     seed("enclave_records", "recovery", &record.encode());
     let believed = |change: &Change| Believed {
         user: fixed::USER,

@@ -78,12 +78,10 @@ impl Request<'_> {
     /// Refuses a wallet more where there is nothing to back it up to, or too many to back up anew in
     /// one transaction.
     fn refuse_unrecoverable(&self, caller: &Caller) -> Result<(), Stop> {
-        self.usable_recovery(caller)?;
+        let current = self.usable_recovery(caller)?;
         // Wallets of whoever has only a token would fill the user's places, and their backups, which
         // nobody can open, would keep the recovery key from ever being changed.
-        if caller.device.record.unlocked_at_unix_s.is_none() {
-            return Err(ProblemCode::FactorNeeded.into());
-        }
+        self.require_proved(caller, Some(&current))?;
         let heads = self.wallet_heads(caller)?;
         let kept = heads.values().filter(|head| head.status != WalletStatus::Archived).count();
         if heads.len() >= MAX_KEPT_WALLETS_PER_USER {
@@ -126,8 +124,12 @@ impl Request<'_> {
         let key = RecordKey::Preparation { user, device: session.device, scope };
         let mut queries = vec![RecordQuery::One(key.clone())];
         let wallet = wallet.filter(|_| protocol == Protocol::Dkls23);
+        queries.push(RecordQuery::One(RecordKey::Recovery(user)));
         queries.extend(wallet.map(|id| RecordQuery::One(RecordKey::Wallet { user, wallet: id })));
         self.records.require(&queries)?;
+        // A token alone must not lock pairs by false proofs, nor use the user's primes up.
+        let current = self.recovery(&starting.caller)?;
+        self.require_proved(&starting.caller, current.as_ref())?;
         let mut loaded = match wallet {
             Some(id) => Some(self.wallet(&starting.caller, id)?),
             None => None,

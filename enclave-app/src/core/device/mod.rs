@@ -6,13 +6,14 @@ mod revoke;
 use super::Request;
 use super::authenticate::Caller;
 use super::records::unfit;
+use super::recovery::Current;
 use super::stop::{Refusal, Stop};
 use super::vault::Vault;
 use super::write::{Content, unchanged};
 use crate::record::DeviceRecord;
 use sharekeep_channel::record_seal::OpenedRecord;
 use sharekeep_schemas::enclave::{RecordKey, RecordQuery, Write};
-use sharekeep_schemas::limits::MAX_UNLOCKED_DEVICES_PER_USER;
+use sharekeep_schemas::limits::MAX_PROVED_DEVICES_PER_USER;
 use sharekeep_schemas::{DeviceId, ProblemCode, UserId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +21,14 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct LoadedDevice {
     pub(super) record: DeviceRecord,
     pub(super) version: u64,
+}
+
+/// What becomes of the mark of a device that showed a factor.
+pub(super) enum Noted {
+    /// It was marked; nothing changes.
+    Before(Write),
+    /// It is marked by this.
+    Now(Write),
 }
 
 impl LoadedDevice {
@@ -64,29 +73,54 @@ impl Request<'_> {
         Ok(devices)
     }
 
-    /// The write that notes that the asking device showed a factor, or that makes all depend on its
-    /// not being revoked meanwhile. Needs the list of devices where it was not noted before.
-    pub(super) fn note_unlocked(
+    /// Notes that the asking device showed a factor, or makes all depend on its not being revoked
+    /// meanwhile. Needs the list of devices where it was not noted before.
+    ///
+    /// The caller writes the recovery record in the same transaction where this is new: two devices
+    /// at once must not both be the last that there is room for.
+    pub(super) fn note_proved(
         &self,
         caller: &Caller,
+        recovery: [u8; 16],
         leaving: &BTreeSet<DeviceId>,
-    ) -> Result<Write, Stop> {
+    ) -> Result<Noted, Stop> {
         let (user, device) = (caller.session.user, caller.session.device);
         let LoadedDevice { record, version } = &caller.device;
-        if record.unlocked_at_unix_s.is_some() {
-            return Ok(unchanged(RecordKey::Device { user, device }, *version));
+        if record.proved == Some(recovery) {
+            return Ok(Noted::Before(self.own_unchanged(caller)));
         }
         let others = self.living_devices(&caller.vault, user)?;
-        let unlocked = |(id, other): &(&DeviceId, &LoadedDevice)| {
-            other.record.unlocked_at_unix_s.is_some() && !leaving.contains(id)
+        let proved = |(id, other): &(&DeviceId, &LoadedDevice)| {
+            other.record.proved.is_some() && !leaving.contains(id)
         };
-        if others.iter().filter(unlocked).count() >= MAX_UNLOCKED_DEVICES_PER_USER {
+        if others.iter().filter(proved).count() >= MAX_PROVED_DEVICES_PER_USER {
             let detail = "too many devices: say which are lost";
             return Err(Refusal::saying(ProblemCode::TooMany, detail).into());
         }
-        let unlocked_at_unix_s = Some(self.now);
-        let record = DeviceRecord { unlocked_at_unix_s, ..record.clone() };
-        self.write_device(&caller.vault, user, device, &record, Some(*version))
+        let record = DeviceRecord { proved: Some(recovery), ..record.clone() };
+        let write = self.write_device(&caller.vault, user, device, &record, Some(*version))?;
+        Ok(Noted::Now(write))
+    }
+
+    /// Makes a commit depend on the asking device's not being revoked meanwhile.
+    pub(super) fn own_unchanged(&self, caller: &Caller) -> Write {
+        let (user, device) = (caller.session.user, caller.session.device);
+        unchanged(RecordKey::Device { user, device }, caller.device.version)
+    }
+
+    /// Refuses a device that never showed a factor of the user's, where there are any: it may be a
+    /// thief's, who has a token and nothing else.
+    pub(super) fn require_proved(
+        &self,
+        caller: &Caller,
+        current: Option<&Current>,
+    ) -> Result<(), Stop> {
+        match current {
+            Some(current) if caller.device.record.proved != Some(current.record.id) => {
+                Err(ProblemCode::FactorNeeded.into())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The write that revokes a device.

@@ -19,7 +19,14 @@ impl Request<'_> {
             return Err(Refusal::saying(ProblemCode::MalformedRequest, detail).into());
         }
         let user = caller.session.user;
-        self.records.require(&[RecordQuery::One(RecordKey::Device { user, device })])?;
+        self.records.require(&[
+            RecordQuery::One(RecordKey::Device { user, device }),
+            RecordQuery::One(RecordKey::Recovery(user)),
+        ])?;
+        if device != caller.session.device {
+            // A name is what a user goes by when asked which device is lost.
+            self.require_proved(&caller, self.recovery(&caller)?.as_ref())?;
+        }
         let loaded = self.device(&caller.vault, user, device)?.ok_or(ProblemCode::NotFound)?;
         let revoked = loaded.record.revoked_at_unix_s.is_some();
         let record = DeviceRecord { name: Some(name), ..loaded.record };

@@ -1,6 +1,7 @@
 use crate::core::stop::{Done, Refusal, Stop};
 use crate::core::{Request, lock};
 use sharekeep_schemas::enclave::{RecordKey, RecordQuery};
+use sharekeep_schemas::limits::NEW_DEVICE_S;
 use sharekeep_schemas::sealed::{DeviceChanged, Plain};
 use sharekeep_schemas::{DeviceId, EventKind, ProblemCode, Scope};
 use std::collections::BTreeSet;
@@ -26,13 +27,19 @@ impl Request<'_> {
             RecordQuery::One(RecordKey::Recovery(user)),
             RecordQuery::SessionsOf(user),
         ])?;
-        let unlocked = caller.device.record.unlocked_at_unix_s.is_some();
-        if !unlocked && self.recovery(&caller)?.is_some() {
-            return Err(ProblemCode::FactorNeeded.into());
-        }
+        let current = self.recovery(&caller)?;
+        self.require_proved(&caller, current.as_ref())?;
         let loaded = self.device(&caller.vault, user, device)?.ok_or(ProblemCode::NotFound)?;
+        let new = self.now < loaded.record.registered_at_unix_s.saturating_add(NEW_DEVICE_S);
+        if current.is_some() && loaded.record.proved.is_none() && new {
+            // A thief with the old device and a token would end each new one of the user's before
+            // it has shown a factor.
+            let detail = "it is new: a device that restores can declare it lost";
+            return Err(Refusal::saying(ProblemCode::FactorNeeded, detail).into());
+        }
         let lost = BTreeSet::from([device]);
         let (sessions, mut writes) = self.sessions_on(&caller, &lost)?;
+        writes.push(self.own_unchanged(&caller));
         if loaded.record.revoked_at_unix_s.is_none() {
             writes.push(self.write_revoked(&caller.vault, user, device, &loaded)?);
             writes.push(self.event(user, caller.session.device, EventKind::DeviceRevoked));

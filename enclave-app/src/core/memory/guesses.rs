@@ -243,6 +243,12 @@ impl Guesses {
         }
     }
 
+    /// Whether no guess at a passcode is left in this life.
+    pub(in crate::core) fn is_spent(&self, place: &Place) -> bool {
+        let mark = self.of_user.get(&place.0).and_then(|of_user| of_user.marks.get(&place.1));
+        mark.is_some_and(|mark| mark.destroyed || mark.count.left() == 0)
+    }
+
     /// Takes a right passcode: the count starts again. None if it is destroyed.
     pub(in crate::core) fn succeed(
         &mut self,
@@ -338,6 +344,7 @@ mod tests {
         assert!(guesses.succeed(&place, &recorded, era).is_some());
         // Room is looked for once a minute.
         assert_eq!(charge(&mut guesses, MAX_USERS, 6_003), Err(ProblemCode::Overloaded));
+        assert!(!guesses.is_spent(&place));
         assert!(charge(&mut guesses, MAX_USERS, 6_063).is_ok());
         assert_eq!(charge(&mut guesses, MAX_USERS + 1, 6_200), Err(ProblemCode::Overloaded));
         // Whoever has spent one is remembered.

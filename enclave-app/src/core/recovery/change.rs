@@ -1,14 +1,16 @@
 use super::Current;
-use crate::core::Request;
 use crate::core::authenticate::Caller;
 use crate::core::backup::{self, Expected};
+use crate::core::device::Noted;
 use crate::core::records::unfit;
 use crate::core::stop::{Done, Refusal, Stop};
 use crate::core::write::{Content, delete};
+use crate::core::{Request, lock};
 use crate::record::{
     FactorLock, FactorRecord, Guessing, PasscodeDraft, PasscodeLock, RecoveryRecord,
     RegisteredFactor, needs_passcode,
 };
+use rand_core::RngCore;
 use sharekeep_recovery::factor_set::{BrokenRule, Factor, SignedFactorSet};
 use sharekeep_recovery::passcode::RegisteredPasscode;
 use sharekeep_recovery::{Error, FactorSet, GuessCount, MAX_WRAPPED_SEED_BYTES, wrap_hash};
@@ -69,7 +71,7 @@ impl Request<'_> {
         queries.extend(
             wraps.map(|wrap| RecordQuery::One(RecordKey::Factor { user, factor: wrap.factor })),
         );
-        if caller.device.record.unlocked_at_unix_s.is_none() {
+        if caller.device.record.proved.is_none() {
             queries.push(RecordQuery::DevicesOf(user));
         }
         self.records.require(&queries)?;
@@ -92,9 +94,19 @@ impl Request<'_> {
         }
         let mut writes = self.factor_writes(&caller, &change)?;
         writes.extend(self.backup_writes(&caller, &change, payload.backups)?);
-        writes.push(self.recovery_write(&caller, &change)?);
+        let recovery = match &change.before {
+            Some(before) => before.record.id,
+            None => {
+                let mut id = [0; 16];
+                self.core.rng().fill_bytes(&mut id);
+                id
+            }
+        };
+        writes.push(self.recovery_write(&caller, &change, recovery)?);
         // Only who unlocked the seed can sign a list that follows.
-        writes.push(self.note_unlocked(&caller, &BTreeSet::new())?);
+        let (Noted::Before(own) | Noted::Now(own)) =
+            self.note_proved(&caller, recovery, &BTreeSet::new())?;
+        writes.push(own);
         writes.push(self.event(user, caller.session.device, EventKind::FactorsChanged));
         if writes.len() > MAX_WRITES_PER_COMMIT {
             return Err(ProblemCode::TooMany.into());
@@ -124,14 +136,17 @@ impl Request<'_> {
         let mut stored = self.factors(caller)?;
         let mut writes = Vec::new();
         let mut opens = false;
-        let usable = |factor: &RegisteredFactor| !matches!(factor.lock, FactorLock::Destroyed);
+        let usable = |id: FactorId, factor: &RegisteredFactor| {
+            let spent = lock(&self.core.memory).guesses.is_spent(&(user, id));
+            factor.lock.may_open() && !spent
+        };
         for factor in &change.set.factors {
             let key = RecordKey::Factor { user, factor: factor.id };
             let wrap = change.wraps.get(&factor.id);
             let (record, version) = match (change.kept(factor.id), wrap) {
                 // Nothing changes for it, but it must be there.
                 (true, None) if !change.rotates() => {
-                    opens |= usable(&take_registered(&mut stored, factor)?.0);
+                    opens |= usable(factor.id, &take_registered(&mut stored, factor)?.0);
                     continue;
                 }
                 (true, Some(wrap)) if change.rotates() && wrap.registration.is_none() => {
@@ -152,7 +167,7 @@ impl Request<'_> {
                 }
                 _ => return Err(saying("a sealed seed is missing, or one too many").into()),
             };
-            opens |= usable(&record);
+            opens |= usable(factor.id, &record);
             let record = FactorRecord::Registered(record);
             let plaintext = record.encode().map_err(|_| ProblemCode::TooLarge)?;
             let content = Content::lasting(&plaintext, record.row(factor.id));
@@ -160,7 +175,7 @@ impl Request<'_> {
         }
         if !opens {
             // Wallets would go on being backed up to a key that nobody can open.
-            return Err(saying("wrong guesses destroyed all these factors: add another").into());
+            return Err(saying("wrong guesses have used up all these factors: add another").into());
         }
         // What is left is listed no more. Only a rotation gets here with one.
         for (factor, (record, version)) in stored {
@@ -274,9 +289,14 @@ impl Request<'_> {
         }
     }
 
-    fn recovery_write(&self, caller: &Caller, change: &Change) -> Result<Write, Stop> {
-        let record =
-            RecoveryRecord { statement: change.statement.clone(), set: change.set.clone() };
+    fn recovery_write(
+        &self,
+        caller: &Caller,
+        change: &Change,
+        id: [u8; 16],
+    ) -> Result<Write, Stop> {
+        let (statement, set) = (change.statement.clone(), change.set.clone());
+        let record = RecoveryRecord { id, statement, set };
         let stored = change.before.as_ref().map(|before| before.version);
         let plaintext = record.encode();
         let content = Content::lasting(&plaintext, Row::Empty);

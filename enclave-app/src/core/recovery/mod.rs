@@ -9,9 +9,8 @@ use super::records::unfit;
 use super::stop::{Refusal, Stop};
 use super::write::Content;
 use super::{Request, lock};
-use crate::record::{FactorLock, FactorRecord, RecoveryRecord, RegisteredFactor};
+use crate::record::{FactorRecord, RecoveryRecord, RegisteredFactor};
 use sha2::{Digest, Sha256};
-use sharekeep_recovery::factor_set::Factor;
 use sharekeep_recovery::wrap_hash;
 use sharekeep_schemas::enclave::{RecordKey, RecordQuery, Row, Write};
 use sharekeep_schemas::{FactorId, ProblemCode};
@@ -83,21 +82,27 @@ impl Request<'_> {
     }
 
     /// The recovery record of a user who can still come back: recovery is set up, and wrong guesses
-    /// have not destroyed every factor.
+    /// have not used up every factor.
     pub(super) fn usable_recovery(&self, caller: &Caller) -> Result<Current, Stop> {
         let missing = |detail| Refusal::saying(ProblemCode::BackupMissing, detail);
         let current = self.recovery(caller)?.ok_or_else(|| missing("set up recovery first"))?;
-        let factors = self.factors(caller)?;
-        let opens = |listed: &Factor| match factors.get(&listed.id) {
-            Some((FactorRecord::Registered(factor), _)) => {
-                !matches!(factor.lock, FactorLock::Destroyed)
-            }
-            _ => false,
-        };
-        if current.record.set.factors.iter().any(opens) {
+        let mut factors = self.factors(caller)?;
+        let mut usable = false;
+        for listed in &current.record.set.factors {
+            let found = factors.remove(&listed.id);
+            let Some((FactorRecord::Registered(factor), _)) = found else {
+                // List and factors were read at two moments.
+                return Err(ProblemCode::Conflict.into());
+            };
+            self.require_listed(Some(&current), listed.id, &factor)?;
+            let place = (caller.session.user, listed.id);
+            let spent = lock(&self.core.memory).guesses.is_spent(&place);
+            usable |= factor.lock.may_open() && !spent;
+        }
+        if usable {
             return Ok(current);
         }
-        Err(missing("every factor was destroyed by wrong guesses").into())
+        Err(missing("wrong guesses have used up every factor").into())
     }
 
     /// The caller's registered factors with their versions.

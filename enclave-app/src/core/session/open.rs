@@ -5,7 +5,7 @@ use crate::core::encapsulated::Envelope;
 use crate::core::records::unfit;
 use crate::core::stop::{Done, Refusal, Stop};
 use crate::core::vault::Vault;
-use crate::core::write::{Content, unchanged};
+use crate::core::write::{Content, delete, unchanged};
 use crate::core::{Request, lock};
 use crate::record::{DeviceRecord, SessionHints, SessionRecord, TokenRecord};
 use ed25519_dalek::{Signature, VerifyingKey};
@@ -16,6 +16,10 @@ use sharekeep_schemas::sealed::{DEVICE_PROOF_LABEL, OpenSession, SessionOpened};
 use sharekeep_schemas::{
     DeviceId, EventKind, ProblemCode, SessionKeyId, TenantId, TokenId, UserId, limits,
 };
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Most devices that leave for one: more than are ever too many at a time.
+const MAX_LEAVING: usize = 8;
 
 /// How long a token's mark outlives the token, in seconds: the token is accepted a skew after its
 /// end, by a clock of ours that may be a skew behind; the store deletes the mark by a clock that may
@@ -79,7 +83,7 @@ impl Request<'_> {
         // other, and only the request that made both may find them.
         let repeated = mark.is_none();
         writes.extend(mark);
-        let (admission, evicted) = self.admit_device(&opening)?;
+        let (admission, making_room) = self.admit_device(&opening)?;
         writes.extend(admission);
         let lifetime_s = payload
             .lifetime_s
@@ -100,7 +104,7 @@ impl Request<'_> {
             lifetime_s,
         };
         writes.push(self.put_session(&opening, &session, repeated)?);
-        let leaving = self.leaving_sessions(&opening, evicted)?;
+        let leaving = self.leaving_sessions(&opening, &making_room)?;
         let removed = leaving.iter().filter(|(_, live)| *live).count() as u32;
 
         // Memory first: the token is used and the old sessions are over, committed or not.
@@ -109,9 +113,6 @@ impl Request<'_> {
             memory.use_token(token, envelope.digest, until, self.now)?;
             for (old, _) in leaving.iter().filter(|(_, live)| *live) {
                 memory.revoke(*old, self.now)?;
-            }
-            if let Some(device) = evicted {
-                memory.revoke_device(user, device);
             }
         }
         writes.extend(leaving.into_iter().map(|(old, _)| delete_session(old)));
@@ -163,8 +164,11 @@ impl Request<'_> {
     }
 
     /// The writes that register a new device, or that make the session depend on a known one's not
-    /// being revoked. A known one must come with its own key. Says which one has to leave for it.
-    fn admit_device(&self, opening: &Opening<'_>) -> Result<(Vec<Write>, Option<DeviceId>), Stop> {
+    /// being revoked. A known one must come with its own key. Says which make room for it.
+    fn admit_device(
+        &self,
+        opening: &Opening<'_>,
+    ) -> Result<(Vec<Write>, BTreeSet<DeviceId>), Stop> {
         let (user, device) = (opening.user, opening.payload.device);
         if lock(&self.core.memory).is_device_revoked(user, device) {
             return Err(ProblemCode::DeviceRevoked.into());
@@ -177,42 +181,47 @@ impl Request<'_> {
                 return Err(ProblemCode::DeviceRevoked.into());
             }
             let known = unchanged(RecordKey::Device { user, device }, version);
-            return Ok((vec![known], None));
+            return Ok((vec![known], BTreeSet::new()));
         }
         self.records.require(&[RecordQuery::DevicesOf(user)])?;
+        let leaving = self.leaving_devices(opening)?;
         let mut writes = Vec::new();
-        let leaving = self.leaving_device(opening)?;
-        if let Some((left, loaded)) = &leaving {
-            writes.push(self.write_revoked(opening.vault, user, *left, loaded)?);
-            writes.push(self.event(user, device, EventKind::DeviceRevoked));
+        for (left, version) in &leaving {
+            writes.push(delete(RecordKey::Device { user, device: *left }, *version));
         }
         let record = DeviceRecord {
             identity_key: opening.payload.device_identity_key,
             registered_at_unix_s: self.now,
             name: None,
-            unlocked_at_unix_s: None,
+            proved: None,
             revoked_at_unix_s: None,
         };
         writes.push(self.write_device(opening.vault, user, device, &record, None)?);
-        writes.push(self.event(user, device, EventKind::DeviceRegistered));
-        Ok((writes, leaving.map(|(left, _)| left)))
+        if leaving.is_empty() {
+            // Not where they come in numbers: they would bury what else is told.
+            writes.push(self.event(user, device, EventKind::DeviceRegistered));
+        }
+        Ok((writes, leaving.into_keys().collect()))
     }
 
-    /// The device that leaves for a new one where there are too many: the oldest that never showed a
-    /// factor. Otherwise whoever has a token could register devices until the user's next one is
-    /// refused.
-    fn leaving_device(
-        &self,
-        opening: &Opening<'_>,
-    ) -> Result<Option<(DeviceId, LoadedDevice)>, Stop> {
+    /// The devices that make room for a new one where there are too many, with their versions: the
+    /// oldest that never showed a factor. Otherwise whoever has a token could register devices until
+    /// the user's next one is refused. They are forgotten and not revoked: one that comes back is
+    /// new.
+    fn leaving_devices(&self, opening: &Opening<'_>) -> Result<BTreeMap<DeviceId, u64>, Stop> {
         let living = self.living_devices(opening.vault, opening.user)?;
-        if living.len() < limits::MAX_DEVICES_PER_USER {
-            return Ok(None);
+        let surplus = (living.len() + 1).saturating_sub(limits::MAX_DEVICES_PER_USER);
+        let mut unproved: Vec<_> = living
+            .into_iter()
+            .filter(|(_, loaded)| loaded.record.proved.is_none())
+            .map(|(id, loaded)| (loaded.record.registered_at_unix_s, id, loaded.version))
+            .collect();
+        unproved.sort_unstable();
+        if surplus > 0 && unproved.is_empty() {
+            return Err(Refusal::saying(ProblemCode::TooMany, "revoke a device first").into());
         }
-        let unproved = living.into_iter().filter(|(_, d)| d.record.unlocked_at_unix_s.is_none());
-        let oldest = unproved.min_by_key(|(id, d)| (d.record.registered_at_unix_s, *id));
-        // Fewer may have shown one.
-        oldest.map(Some).ok_or_else(unfit)
+        let leaving = unproved.into_iter().take(surplus.min(MAX_LEAVING));
+        Ok(leaving.map(|(_, id, version)| (id, version)).collect())
     }
 
     /// The write of the session. A session key opens one session; only the exact request that
@@ -247,21 +256,21 @@ impl Request<'_> {
     }
 
     /// The sessions that must leave: those that are over or on a device that leaves, and the oldest
-    /// beyond the limit. Says of each whether it was alive.
+    /// beyond the limit. Says of each whether this ends it for good: a session without its device's
+    /// record is over by that, once it is committed.
     fn leaving_sessions(
         &self,
         opening: &Opening<'_>,
-        device: Option<DeviceId>,
+        devices: &BTreeSet<DeviceId>,
     ) -> Result<Vec<(SessionKeyId, bool)>, Stop> {
         let listed = self.sessions(opening.vault, opening.tenant, opening.user)?;
         let mut leaving = Vec::new();
         let mut living = Vec::new();
         for (id, session) in listed.into_iter().filter(|(id, _)| *id != opening.id) {
             let revoked = lock(&self.core.memory).is_revoked(&id, self.now);
-            if revoked || self.now >= session.expires_at_unix_s {
+            let over = revoked || self.now >= session.expires_at_unix_s;
+            if over || devices.contains(&session.device) {
                 leaving.push((id, false));
-            } else if device == Some(session.device) {
-                leaving.push((id, true));
             } else {
                 living.push((session.opened_at_unix_s, id));
             }

@@ -1,8 +1,7 @@
 use crate::core::Request;
 use crate::core::stop::{Done, Stop};
-use crate::core::write::unchanged;
 use crate::record::SessionRecord;
-use sharekeep_schemas::enclave::{Condition, RecordKey};
+use sharekeep_schemas::enclave::Condition;
 use sharekeep_schemas::sealed::{Plain, SessionRenewed};
 use sharekeep_schemas::{ProblemCode, SessionKeyId, limits};
 
@@ -29,9 +28,7 @@ impl Request<'_> {
             Condition::Version(caller.version),
         )?;
         // Not while its device is being revoked.
-        let (user, device) = (session.user, session.device);
-        let writes =
-            vec![write, unchanged(RecordKey::Device { user, device }, caller.device.version)];
+        let writes = vec![write, self.own_unchanged(&caller)];
         let answer = SessionRenewed { expires_at_unix_s: session.expires_at_unix_s };
         Ok(Done { body: envelope.answer(self.core, &answer)?, writes })
     }

@@ -385,11 +385,11 @@ fn where_wrong_guesses_destroyed_every_factor_nothing_more_is_backed_up_to_them(
     let scene = Scene { world, client, owner, factor };
     let pending = create(&scene.world, &scene.session(), Scheme::EddsaEd25519, Protocol::Frost);
     assert!(pending.is_ok());
-    for _ in 0..11 {
-        let _ = scene.wrong();
+    // The last guess is spent; what destroys the record would be one more.
+    for left in (0..10).rev() {
+        assert_eq!(scene.wrong(), Ok(left));
         scene.world.pass(LONG_S);
     }
-    assert_eq!(scene.right(), Err(GuessesSpent));
     // The code is what is left, and can't go.
     let (change, _) = scene.owner.rotated(&[code.keys.place().id], &[]);
     let payload = request(&change, &[], vec![]);
@@ -409,13 +409,43 @@ fn no_wallet_is_made_or_activated_once_every_factor_is_destroyed() {
     let scene = Scene { world, client, owner, factor };
     let frost = (Scheme::EddsaEd25519, Protocol::Frost);
     let (pending, _) = create(&scene.world, &scene.client, frost.0, frost.1).unwrap();
-    for _ in 0..11 {
-        let _ = scene.wrong();
+    for left in (0..10).rev() {
+        assert_eq!(scene.wrong(), Ok(left));
         scene.world.pass(LONG_S);
     }
     let client = scene.session();
     assert_eq!(create(&scene.world, &client, frost.0, frost.1).err(), Some(BackupMissing));
     assert_eq!(activate(&scene.world, &client, &pending).err(), Some(BackupMissing));
+    // Destroyed on record, and in a life that remembers nothing.
+    assert_eq!(scene.right(), Err(GuessesSpent));
+    assert_eq!(create(&scene.world, &client, frost.0, frost.1).err(), Some(BackupMissing));
+}
+
+#[test]
+fn guesses_that_were_never_committed_count_when_a_wallet_is_made() {
+    let (world, client) = (World::new(), Client::new("shop", "alice"));
+    let user = client.login(&world).user;
+    let passcode = passcode_factor(&world, &client, user, RIGHT).unwrap();
+    let factor = passcode.keys.place().id;
+    let waiver = Waiver::PasscodeAlone;
+    let owner = Owner::with(&world, &client, user, &[&passcode], waiver).unwrap();
+    let scene = Scene { world, client, owner, factor };
+    for _ in 0..10 {
+        let session = scene.session();
+        scene.world.ask(&scene.attempt(&session)).unwrap();
+        scene.world.pass(LONG_S);
+    }
+    let client = scene.session();
+    let frost = (Scheme::EddsaEd25519, Protocol::Frost);
+    assert_eq!(create(&scene.world, &client, frost.0, frost.1).err(), Some(BackupMissing));
+}
+
+#[test]
+fn a_list_and_factors_of_two_moments_are_a_conflict_and_no_last_word() {
+    let scene = scene();
+    scene.world.store.borrow_mut().remove(&scene.key());
+    let frost = (Scheme::EddsaEd25519, Protocol::Frost);
+    assert_eq!(create(&scene.world, &scene.client, frost.0, frost.1).err(), Some(Conflict));
 }
 
 #[test]

@@ -310,6 +310,7 @@ fn two_restores_at_once_have_one_winner_and_a_removed_factor_restores_nothing() 
 fn a_revoked_device_opens_no_session_and_an_older_record_does_not_bring_it_back() {
     let scene = scene();
     let Scene { world, phone, tablet, .. } = &scene;
+    scene.restore(tablet, &scene.taking(&[])).unwrap();
     let key = RecordKey::Device { user: scene.owner.user, device: tablet.device };
     let before = world.store.borrow()[&key].clone();
     let session = world.store.borrow()[&RecordKey::Session(tablet.id())].clone();
@@ -371,15 +372,32 @@ fn a_stolen_token_cannot_lock_its_user_out() {
     world.refuses(&thief.request(world, &revoke(phone), &Plain::default()), FactorNeeded);
     // Wallets of its own would fill the user's places, with backups that nobody can open.
     assert_eq!(create(world, &thief, FROST.0, FROST.1).err(), Some(FactorNeeded));
+    // Nor does it lock pairs by false proofs, use the primes up or rename the user's devices.
+    let mut own =
+        Held { protocol: Protocol::Cggmp24, prepared: None, ..other_wallet(world, phone) };
+    assert_eq!(prepare_for(world, &thief, &mut own), Err(FactorNeeded));
+    let path = format!("/v1/devices/{}/name", phone.device);
+    let payload = NameDevice { version: 1, name: "gone".into() };
+    world.refuses(&thief.request(world, &path, &payload), FactorNeeded);
     // As many devices as it likes.
     for _ in 0..2 * limits::MAX_DEVICES_PER_USER {
         world.pass(1);
         Client::new("shop", "alice").login(world);
     }
-    assert!(scene.revoked(thief.device) && scene.revoked(scene.tablet.device));
+    // It was pushed out itself, and is new when it comes back.
+    let key = RecordKey::Device { user: scene.owner.user, device: thief.device };
+    assert!(!world.store.borrow().contains_key(&key));
     world.refuses(&thief.request(world, &revoke(phone), &Plain::default()), SessionUnknown);
-    let back = thief.again();
-    assert_eq!(back.login_refused(world, &back.token(world.now.get())).code, DeviceRevoked);
+    thief.again().login(world);
+    let events = world
+        .store
+        .borrow()
+        .values()
+        .filter(
+            |put| matches!(&put.row, Row::Event(row) if row.kind == EventKind::DeviceRegistered),
+        )
+        .count();
+    assert_eq!(events, limits::MAX_DEVICES_PER_USER);
     // The user's own device is untouched, and a new one comes in and restores.
     assert!(!scene.revoked(phone.device));
     let phone = phone.again();
@@ -390,6 +408,30 @@ fn a_stolen_token_cannot_lock_its_user_out() {
     scene.restore(&new, &scene.taking(&[])).unwrap();
     assert_eq!(sign_raw(world, &new, wallet, b"hello"), Ok(1));
     let _: DeviceChanged = new.plain(world, &revoke(&phone)).unwrap();
+}
+
+fn other_wallet(world: &World, client: &Client) -> Held {
+    active(world, client, FROST.0, FROST.1)
+}
+
+#[test]
+fn a_thief_with_an_old_device_cannot_end_each_new_one_before_it_has_shown_a_factor() {
+    let scene = scene();
+    let Scene { world, phone, tablet, .. } = &scene;
+    let path = format!("/v1/devices/{}/revoke", tablet.device);
+    world.refuses(&phone.request(world, &path, &Plain::default()), FactorNeeded);
+    scene.restore(tablet, &scene.taking(&[phone.device])).unwrap();
+    assert!(scene.revoked(phone.device));
+    // One that never did is revoked by a device of the user's after an hour.
+    let forgotten = Client::new("shop", "alice");
+    forgotten.login(world);
+    let path = format!("/v1/devices/{}/revoke", forgotten.device);
+    world.refuses(&tablet.request(world, &path, &Plain::default()), FactorNeeded);
+    world.pass(limits::NEW_DEVICE_S);
+    let tablet = tablet.again();
+    tablet.login(world);
+    let changed: DeviceChanged = tablet.plain(world, &path).unwrap();
+    assert!(changed.revoked && scene.revoked(forgotten.device));
 }
 
 #[test]
@@ -413,20 +455,61 @@ fn a_device_that_shows_a_factor_without_wallets_to_restore_counts_as_the_users()
 fn there_is_always_room_for_a_new_device_of_the_user() {
     let scene = scene();
     let Scene { world, .. } = &scene;
-    let join = |lost: &[DeviceId]| {
+    let signed_in = || {
+        world.pass(1);
         let client = Client::new("shop", "alice");
         client.login(world);
-        scene.restore(&client, &scene.taking(lost)).map(|_| client.device)
+        client
     };
+    let join =
+        |client: &Client, lost: &[DeviceId]| scene.restore(client, &scene.taking(lost)).map(|_| ());
     // The phone that set recovery up counts.
-    for _ in 1..limits::MAX_UNLOCKED_DEVICES_PER_USER {
-        join(&[]).unwrap();
+    for _ in 1..limits::MAX_PROVED_DEVICES_PER_USER {
+        join(&signed_in(), &[]).unwrap();
     }
-    assert_eq!(join(&[]), Err(TooMany));
-    join(&[scene.phone.device]).unwrap();
+    let late = signed_in();
+    assert_eq!(join(&late, &[]), Err(TooMany));
+    // Beside so many that have shown a factor, others come and go.
+    for _ in 0..limits::MAX_DEVICES_PER_USER {
+        signed_in();
+    }
+    let new = signed_in();
+    join(&new, &[scene.phone.device]).unwrap();
     assert!(scene.revoked(scene.phone.device));
-    // Revoked ones hold the wallet in its record no more, and count nowhere.
-    assert_eq!(join(&[]), Err(TooMany));
+    assert_eq!(sign_raw(world, &new, &scene.wallet, b"hello"), Ok(1));
+    assert_eq!(join(&signed_in(), &[]), Err(TooMany));
+}
+
+#[test]
+fn two_devices_at_once_are_not_both_the_last_that_may_show_a_factor() {
+    let scene = scene();
+    let laptop = Client::new("shop", "alice");
+    laptop.login(&scene.world);
+    let taking = Taking { wallets: vec![], ..scene.taking(&[]) };
+    let (one, _) = scene.ask(&scene.tablet, &taking, |_| ()).unwrap();
+    let (other, _) = scene.ask(&laptop, &taking, |_| ()).unwrap();
+    scene.world.commit(&one.1).unwrap();
+    assert!(scene.world.commit(&other.1).is_err());
+    scene.restore(&laptop, &taking).unwrap();
+}
+
+#[test]
+fn a_device_that_makes_room_but_not_in_the_end_is_as_it_was() {
+    let scene = scene();
+    let Scene { world, tablet, wallet, .. } = &scene;
+    for _ in 2..limits::MAX_DEVICES_PER_USER {
+        world.pass(1);
+        Client::new("shop", "alice").login(world);
+    }
+    let tablet = &tablet.again();
+    tablet.login(world);
+    // The tablet is the oldest without a factor, and shows one before the opening is committed.
+    let new = Client::new("shop", "alice");
+    let (sealed, _) = new.opening(world, &new.token(world.now.get()));
+    let opening = world.ask(&new.sign(world, &sealed)).unwrap();
+    scene.restore(tablet, &scene.taking(&[])).unwrap();
+    assert!(world.commit(&opening.writes).is_err());
+    assert_eq!(sign_raw(world, tablet, wallet, b"hello"), Ok(1));
 }
 
 #[test]
@@ -452,10 +535,15 @@ fn a_session_that_outlived_its_device_neither_renews_nor_signs() {
 #[test]
 fn a_renewal_that_races_a_revocation_of_its_device_has_one_winner() {
     let scene = scene();
+    scene.restore(&scene.tablet, &scene.taking(&[])).unwrap();
     let Scene { world, phone, tablet, .. } = &scene;
     let path = format!("/v1/sessions/{}/renew", tablet.id());
+    let key = RecordKey::Session(tablet.id());
+    let session = world.store.borrow()[&key].clone();
     let renewal = world.ask(&tablet.request(world, &path, &Plain::default())).unwrap();
     let path = format!("/v1/devices/{}/revoke", tablet.device);
     let _: DeviceChanged = phone.plain(world, &path).unwrap();
+    // The session was not in the list of those that ended with it.
+    world.store.borrow_mut().insert(key, session);
     assert!(world.commit(&renewal.writes).is_err());
 }

@@ -110,9 +110,15 @@ fn another_device_of_the_user_neither_signs_nor_prepares_with_a_wallet() {
     let store = world.store.borrow().clone();
     let memory = world.memory();
     assert_eq!(sign_raw(&world, &other, &frost, b"hello"), Err(WalletOnOtherDevice));
-    assert_eq!(prepare_for(&world, &other, &mut dkls23), Err(WalletOnOtherDevice));
+    assert_eq!(prepare_for(&world, &other, &mut dkls23), Err(FactorNeeded));
     assert!(*world.store.borrow() == store);
     assert_eq!(world.memory(), memory);
+    // And even with a factor, as long as it did not prove the share.
+    world.owners.borrow()[&world.users()[0]].join(&world, &other);
+    let store = world.store.borrow().clone();
+    assert_eq!(sign_raw(&world, &other, &frost, b"hello"), Err(WalletOnOtherDevice));
+    assert_eq!(prepare_for(&world, &other, &mut dkls23), Err(WalletOnOtherDevice));
+    assert!(*world.store.borrow() == store);
     // Any session of the device that made them will do.
     let again = client.again();
     again.login(&world);

@@ -283,10 +283,10 @@ fn one_user_takes_four_sets_of_primes_an_hour_at_most() {
     assert_eq!(world.core.primes.ready(), 1);
     // Also not from another device; but somebody else is served.
     let again = Client::new("shop", "alice");
-    again.login(&world);
+    again.sign_up(&world);
     assert_eq!(ask(&again).code, RateLimited);
     let bob = Client::new("shop", "bob");
-    bob.login(&world);
+    bob.sign_up(&world);
     assert_eq!(ask(&bob).code, CeremonyFault);
     // Asking while there are no primes costs nothing.
     for _ in 0..6 {
@@ -295,7 +295,7 @@ fn one_user_takes_four_sets_of_primes_an_hour_at_most() {
     assert_eq!(lock(&world.core.memory).sizes()[4], 5);
     world.pass(3601);
     let later = Client::new("shop", "alice");
-    later.login(&world);
+    later.sign_up(&world);
     world.core.primes.add_set(test_primes(1));
     assert_eq!(ask(&later).code, CeremonyFault);
 }
