@@ -24,17 +24,18 @@ use sharekeep_messages::{SignRequest, TaprootTweak, ToSign};
 use sharekeep_mpc::{
     Ceremony, KeyShare, PartyIndex, Roster, SchnorrKey, Signed, SigningInput, keygen, sign,
 };
+use sharekeep_recovery::factor_set::SignedFactorSet;
 use sharekeep_schemas::http::{Base64Url, SealedAnswer, SealedRequest};
 use sharekeep_schemas::sealed::{
-    BackupOpened, CeremonyAnswer, CeremonyResult, CreateWallet, StartCeremony, StartKind,
-    StepCeremony, WalletChanged,
+    BackupOpened, CeremonyAnswer, CeremonyResult, CreateWallet, RecoveryOpened, SealedBackup,
+    StartCeremony, StartKind, StepCeremony, WalletChanged,
 };
 use sharekeep_schemas::{
     CeremonyId, CeremonyState, DeviceId, Problem, ProblemCode, Protocol, UserId, WalletId,
     WalletStatus, codec,
 };
 use sharekeep_steps::DurableStep;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -61,6 +62,12 @@ pub(crate) enum Instead {
     OtherCeremony,
     /// Another backup than the one that was stored.
     OtherBackup,
+    /// This backup in place of the one that was stored.
+    Backup(SealedBackup),
+    /// This list of factors in place of the one that stands.
+    Statement(SignedFactorSet),
+    /// The request is held up: nobody answers it, and it arrives when the test says so.
+    Late,
     /// An activation's receipt that says what was true before.
     OldReceipt,
 }
@@ -87,6 +94,7 @@ struct State {
     statement: StatementKey,
     script: VecDeque<Instead>,
     seen: Vec<Seen>,
+    late: Vec<Seen>,
     answers: HashMap<String, Vec<u8>>,
     keygens: HashMap<CeremonyId, (WalletId, Ceremony<KeyShare>)>,
     signings: HashMap<CeremonyId, Ceremony<Signed>>,
@@ -127,6 +135,7 @@ impl FakeService {
             statement,
             script: VecDeque::new(),
             seen: vec![],
+            late: vec![],
             answers: HashMap::new(),
             keygens: HashMap::new(),
             signings: HashMap::new(),
@@ -185,6 +194,42 @@ impl FakeService {
     /// What the last restore declared lost.
     pub(crate) fn lost(&self) -> Vec<DeviceId> {
         self.state.lock().unwrap().recovery.lost.clone()
+    }
+
+    /// How many requests are held up.
+    pub(crate) fn late(&self) -> usize {
+        self.state.lock().unwrap().late.len()
+    }
+
+    /// A request that was held up arrives; nobody waits for its answer any more. Whether it was
+    /// accepted.
+    pub(crate) fn arrive_late(&self, which: usize) -> bool {
+        let mut state = self.state.lock().unwrap();
+        let seen = state.late.remove(which);
+        state.answer_once(&seen, &Instead::Nothing).0 == 200
+    }
+
+    /// The statement of the factors that stand.
+    pub(crate) fn statement(&self) -> Option<SignedFactorSet> {
+        self.state.lock().unwrap().recovery.current.as_ref().map(|(signed, _)| signed.clone())
+    }
+
+    /// The stored backups, to be changed.
+    pub(crate) fn change_backups(
+        &self,
+        change: impl FnOnce(&mut BTreeMap<WalletId, SealedBackup>),
+    ) {
+        change(&mut self.state.lock().unwrap().recovery.backups);
+    }
+
+    /// Loses a wallet; its backup stays.
+    pub(crate) fn lose_wallet(&self, wallet: WalletId) {
+        self.state.lock().unwrap().shares.remove(&wallet);
+    }
+
+    /// Loses the sealed seeds of all factors.
+    pub(crate) fn lose_wraps(&self) {
+        self.state.lock().unwrap().recovery.wraps.clear();
     }
 
     /// Puts another user's recovery in place of this one's.
@@ -261,8 +306,18 @@ impl State {
             ["wallets", _, "backup", "open"] => {
                 let honest = self.handle_recovery(&parts, payload, pop)?;
                 let mut opened: BackupOpened = read(&honest);
-                if matches!(instead, Instead::OtherBackup) {
-                    opened.backup.sealed[70] ^= 1;
+                match instead {
+                    Instead::OtherBackup => opened.backup.sealed[70] ^= 1,
+                    Instead::Backup(other) => opened.backup = other.clone(),
+                    _ => {}
+                }
+                write(&opened)
+            }
+            ["recovery", "open"] => {
+                let honest = self.handle_recovery(&parts, payload, pop)?;
+                let mut opened: RecoveryOpened = read(&honest);
+                if let Instead::Statement(other) = instead {
+                    opened.statements = vec![ByteBuf::from(other.to_bytes())];
                 }
                 write(&opened)
             }
