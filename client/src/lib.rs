@@ -73,7 +73,7 @@ pub use client::Client;
 pub use error::{Error, ErrorKind, Result};
 pub use home::{
     AttestedImage, BackupMark, Device, HOME_VARIABLE, HeldPreparation, HeldRecovery, HeldWallet,
-    Holding, Home, OpenHome, Passphrase, Pins, Session,
+    Holding, Home, OpenHome, Passphrase, Pins, PreparationOrigin, Session,
 };
 pub use identity_provider::{IdentityProvider, PasswordGrant};
 pub use offline::{Bundle, MAX_BUNDLE_BYTES};

@@ -26,7 +26,7 @@ mod wallet;
 
 pub use device::Device;
 pub use pins::{AttestedImage, Pins};
-pub use preparation::HeldPreparation;
+pub use preparation::{HeldPreparation, PreparationOrigin};
 pub(crate) use recovery::BegunChange;
 #[cfg(fuzzing)]
 pub(crate) use recovery::rewritten as rewritten_recovery;

@@ -194,6 +194,10 @@ pub(crate) struct Restore {
     /// No device is lost
     #[arg(long, group = "old-devices")]
     pub(crate) keep_old_devices: bool,
+    /// Go on with the preparation that came with the backups; otherwise a fresh one is made once
+    /// all is reported, which takes a while and can be interrupted
+    #[arg(long)]
+    pub(crate) no_fresh_preparation: bool,
 }
 
 #[derive(Args)]
