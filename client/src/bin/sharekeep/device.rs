@@ -66,8 +66,8 @@ async fn revoke(context: &Context, id: DeviceId, yes: bool) -> Result<Report> {
 /// What helps when a device may not be revoked.
 fn hint(code: ProblemCode, id: DeviceId) -> Option<String> {
     // Whoever holds nothing but a token must not lock the user's devices out.
-    (code == ProblemCode::WalletOnOtherDevice).then(|| {
-        format!("This device holds no wallet. Unlock first: `sharekeep restore --lost {id}`")
+    (code == ProblemCode::FactorNeeded).then(|| {
+        format!("This device never showed a factor. Unlock first: `sharekeep restore --lost {id}`")
     })
 }
 
@@ -100,10 +100,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_device_without_a_wallet_is_told_to_unlock_before_it_revokes() {
+    fn a_device_that_never_showed_a_factor_is_told_to_unlock_before_it_revokes() {
         let id = DeviceId::new([250; 16]);
         let hint = |code| hint(code, id);
-        let told = hint(ProblemCode::WalletOnOtherDevice).unwrap();
+        let told = hint(ProblemCode::FactorNeeded).unwrap();
         assert!(told.contains(&format!("restore --lost {id}")), "{told}");
         assert_eq!(hint(ProblemCode::NotFound), None);
     }
