@@ -24,7 +24,9 @@ pub(crate) async fn run(common: &Common, options: &Restore) -> Result<Report> {
             Ok(describe(&report, &lost, began))
         })
         .await?;
-    if options.no_fresh_preparation || !context.home.wants_fresh_preparation()? {
+    // The restore is done, whatever may be wrong here.
+    let wanted = context.home.wants_fresh_preparation().unwrap_or(false);
+    if options.no_fresh_preparation || !wanted {
         return Ok(report);
     }
     // The wallets sign from now on: other commands must be able to work here.
