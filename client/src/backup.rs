@@ -129,6 +129,14 @@ impl SignedIn<'_> {
         Ok(opened.backup)
     }
 
+    /// The same of a wallet that must have one.
+    pub(crate) async fn open_required_backup(&self, wallet: WalletId) -> Result<SealedBackup> {
+        self.open_backup(wallet).await.map_err(|error| match error.code() {
+            Some(ProblemCode::NotFound) => Error::BackupOf { wallet, why: "there is none" },
+            _ => error,
+        })
+    }
+
     /// Reads back what was just stored.
     pub(crate) async fn check_stored(&self, wallet: WalletId, mark: &BackupMark) -> Result<()> {
         if mark.matches(&self.open_backup(wallet).await?) {
@@ -240,7 +248,8 @@ impl SignedIn<'_> {
         unlocked: Option<&UnlockedRecovery>,
     ) -> Result<VerifiedBackup> {
         let stored = self.open_backup(wallet.id).await?;
-        let state = compare(wallet, &stored)?;
+        let mark = wallet.backup.as_ref().ok_or(Error::Backup("this device never stored one"))?;
+        let state = mark.compare(wallet.epoch, &stored).map_err(Error::Backup)?;
         if let Some(unlocked) = unlocked {
             let content = self.unseal_backup(&unlocked.unlocked.keys, &stored)?;
             let same = *content.share.0 == *wallet.share().to_sealed_bytes();
@@ -272,20 +281,26 @@ pub(crate) fn is_behind(error: &Error) -> bool {
     matches!(error.code(), Some(ProblemCode::BackupStale | ProblemCode::PreconditionFailed))
 }
 
-fn compare(wallet: &HeldWallet, stored: &SealedBackup) -> Result<BackupState> {
-    let mark = wallet.backup.as_ref().ok_or(Error::Backup("this device never stored one"))?;
-    if stored.epoch != wallet.epoch {
-        return Err(Error::Backup("it is of another generation of shares"));
-    }
-    if stored.version < mark.version || stored.generation < mark.generation {
-        return Err(Error::Backup("an older one than before is stored"));
-    }
-    if stored.version > mark.version {
-        return Ok(BackupState::Newer);
-    }
-    if mark.matches(stored) {
-        Ok(BackupState::Same)
-    } else {
-        Err(Error::Backup("another one is stored under its number"))
+impl BackupMark {
+    /// How a stored backup of a share's epoch compares with the marked one, or what is wrong with it.
+    pub(crate) fn compare(
+        &self,
+        epoch: u64,
+        stored: &SealedBackup,
+    ) -> Result<BackupState, &'static str> {
+        if stored.epoch != epoch {
+            return Err("it is of another generation of shares");
+        }
+        if stored.version < self.version || stored.generation < self.generation {
+            return Err("an older one than before is stored");
+        }
+        if stored.version > self.version {
+            return Ok(BackupState::Newer);
+        }
+        if self.matches(stored) {
+            Ok(BackupState::Same)
+        } else {
+            Err("another one is stored under its number")
+        }
     }
 }

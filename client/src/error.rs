@@ -102,6 +102,14 @@ pub enum Error {
     /// The stored backup is not the one that this device stored.
     #[error("the stored backup is not to be trusted: {0}")]
     Backup(&'static str),
+    /// The stored backup of one of several wallets is not what it must be.
+    #[error("the stored backup of {wallet} is not to be trusted: {why}")]
+    BackupOf {
+        /// Whose backup.
+        wallet: sharekeep_schemas::WalletId,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// An export file, cloud file or bundle is not one, or belongs to somebody else.
     #[error("{} {why}", .path.display())]
     RecoveryFile {
@@ -177,7 +185,7 @@ impl Error {
             Self::NoRecovery(_) => ErrorKind::NoRecovery,
             Self::WrongPasscode { .. } => ErrorKind::Factor,
             Self::RecoveryFile { .. } => ErrorKind::Usage,
-            Self::Backup(_) => ErrorKind::Trust,
+            Self::Backup(_) | Self::BackupOf { .. } => ErrorKind::Trust,
             Self::Recovery(error) => recovery_kind(error),
         }
     }

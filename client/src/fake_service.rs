@@ -1,6 +1,7 @@
 //! A service with an enclave in it, for tests: it keeps to the protocol unless a script tells it
 //! otherwise. It knows one user and only FROST.
 
+mod behind;
 mod listen;
 mod recovery;
 
@@ -24,10 +25,11 @@ use sharekeep_messages::{SignRequest, TaprootTweak, ToSign};
 use sharekeep_mpc::{
     Ceremony, KeyShare, PartyIndex, Roster, SchnorrKey, Signed, SigningInput, keygen, sign,
 };
+use sharekeep_recovery::factor_set::SignedFactorSet;
 use sharekeep_schemas::http::{Base64Url, SealedAnswer, SealedRequest};
 use sharekeep_schemas::sealed::{
-    BackupOpened, CeremonyAnswer, CeremonyResult, CreateWallet, StartCeremony, StartKind,
-    StepCeremony, WalletChanged,
+    BackupOpened, CeremonyAnswer, CeremonyResult, CreateWallet, RecoveryOpened, SealedBackup,
+    StartCeremony, StartKind, StepCeremony, WalletChanged,
 };
 use sharekeep_schemas::{
     CeremonyId, CeremonyState, DeviceId, Problem, ProblemCode, Protocol, UserId, WalletId,
@@ -61,6 +63,12 @@ pub(crate) enum Instead {
     OtherCeremony,
     /// Another backup than the one that was stored.
     OtherBackup,
+    /// This backup in place of the one that was stored.
+    Backup(SealedBackup),
+    /// This list of factors in place of the one that stands.
+    Statement(SignedFactorSet),
+    /// The request is held up: nobody answers it, and it arrives when the test says so.
+    Late,
     /// An activation's receipt that says what was true before.
     OldReceipt,
 }
@@ -87,6 +95,7 @@ struct State {
     statement: StatementKey,
     script: VecDeque<Instead>,
     seen: Vec<Seen>,
+    late: Vec<Seen>,
     answers: HashMap<String, Vec<u8>>,
     keygens: HashMap<CeremonyId, (WalletId, Ceremony<KeyShare>)>,
     signings: HashMap<CeremonyId, Ceremony<Signed>>,
@@ -127,6 +136,7 @@ impl FakeService {
             statement,
             script: VecDeque::new(),
             seen: vec![],
+            late: vec![],
             answers: HashMap::new(),
             keygens: HashMap::new(),
             signings: HashMap::new(),
@@ -180,17 +190,6 @@ impl FakeService {
         let home = Home::create(&path, self.settings.clone(), &passphrase).unwrap();
         self.state.lock().unwrap().devices.push(home.device().id());
         home
-    }
-
-    /// What the last restore declared lost.
-    pub(crate) fn lost(&self) -> Vec<DeviceId> {
-        self.state.lock().unwrap().recovery.lost.clone()
-    }
-
-    /// Puts another user's recovery in place of this one's.
-    pub(crate) fn swap_recovery(&self) {
-        let made = recovery::first_recovery();
-        self.state.lock().unwrap().recovery.current = Some((made.signed, made.set));
     }
 }
 
@@ -261,8 +260,18 @@ impl State {
             ["wallets", _, "backup", "open"] => {
                 let honest = self.handle_recovery(&parts, payload, pop)?;
                 let mut opened: BackupOpened = read(&honest);
-                if matches!(instead, Instead::OtherBackup) {
-                    opened.backup.sealed[70] ^= 1;
+                match instead {
+                    Instead::OtherBackup => opened.backup.sealed[70] ^= 1,
+                    Instead::Backup(other) => opened.backup = other.clone(),
+                    _ => {}
+                }
+                write(&opened)
+            }
+            ["recovery", "open"] => {
+                let honest = self.handle_recovery(&parts, payload, pop)?;
+                let mut opened: RecoveryOpened = read(&honest);
+                if let Instead::Statement(other) = instead {
+                    opened.statements = vec![ByteBuf::from(other.to_bytes())];
                 }
                 write(&opened)
             }

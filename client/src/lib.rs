@@ -73,14 +73,15 @@ pub use client::Client;
 pub use error::{Error, ErrorKind, Result};
 pub use home::{
     AttestedImage, BackupMark, Device, HOME_VARIABLE, HeldPreparation, HeldRecovery, HeldWallet,
-    Holding, Home, OpenHome, Passphrase, Pins, Session,
+    Holding, Home, OpenHome, Passphrase, Pins, PreparationOrigin, Session,
 };
 pub use identity_provider::{IdentityProvider, PasswordGrant};
 pub use offline::{Bundle, MAX_BUNDLE_BYTES};
 pub use primes::PrimeFinder;
 pub use progress::{PrimeProgress, Progress, Silent, Step};
 pub use recovery::{
-    FactorDraft, FactorFile, NewFactor, UnlockWith, UnlockedRecovery, write_secret_file,
+    Attempt, FactorDraft, FactorFile, NewFactor, SettledChange, UnlockWith, UnlockedRecovery,
+    write_secret_file,
 };
 pub use refusal::Refusal;
 pub use restore::{RestoreReport, WalletOutcome};

@@ -9,17 +9,18 @@ use crate::ceremony::SignedIn;
 use crate::ceremony::binding::DEVICE;
 use crate::clock::now_unix_s;
 use crate::home::{HeldRecovery, Holding, OpenHome};
-use crate::recovery::{UnlockWith, WrappedSeeds, needs_passcode, unlock_with_key};
+use crate::recovery::{UnlockWith, WrappedSeeds, check_wraps, needs_passcode, unlock_with_key};
 use crate::restore::opened_wallet;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
-use sharekeep_recovery::factor_set::{MAX_FACTOR_SET_BYTES, SignedFactorSet, Unlocked};
+use sharekeep_recovery::factor_set::{FactorSet, MAX_FACTOR_SET_BYTES, SignedFactorSet, Unlocked};
 use sharekeep_recovery::{BackupContext, MAX_BACKUP_BYTES, MAX_WRAPPED_SEED_BYTES, UserBackup};
 use sharekeep_schemas::http::Base64Url;
 use sharekeep_schemas::limits::MAX_FACTORS_PER_USER;
 use sharekeep_schemas::sealed::{OpenWrap, SealedBackup};
-use sharekeep_schemas::{FactorId, FactorKind, TenantId, UserId, WalletId};
+use sharekeep_schemas::{FactorId, FactorKind, TenantId, UserId, WalletId, WalletStatus};
 use sharekeep_steps::DurableStep;
+use std::collections::BTreeSet;
 
 /// Largest bundle that is read, in bytes: two hundred wallets.
 pub const MAX_BUNDLE_BYTES: usize = 16 * 1024 * 1024;
@@ -64,19 +65,28 @@ struct Backup {
 }
 
 impl SignedIn<'_> {
-    /// Downloads a bundle of all backups.
+    /// Downloads a bundle of all backups. It is complete as far as anybody can tell: the list of
+    /// factors is the one that this device pins, the sealed seed of each factor that opens it is in
+    /// it, all backups are sealed to that list's key, and no wallet that this device holds or the
+    /// service lists is without one.
     ///
     /// # Errors
-    /// [`Error::NoRecovery`]; [`Error::Usage`] if no factor could open it.
+    /// [`Error::NoRecovery`]; [`Error::Usage`] if no factor could open it; [`Error::Recovery`],
+    /// [`Error::Backup`] or, naming a wallet, [`Error::BackupOf`] if something is not as it must be.
     pub async fn download_bundle(&self) -> Result<Bundle> {
         if self.sync_recovery().await?.is_none() {
             return Err(self.recovery_pin().err().unwrap_or(Error::Answer("recovery is gone")));
         }
         let standing = self.standing().await?.ok_or(Error::Answer("recovery is gone"))?;
+        let set = self.pin(&standing.signed)?;
+        check_wraps(&set, &standing.wraps)?;
         let wraps: Vec<_> = standing
             .wraps
             .into_iter()
-            .filter(|wrap| !needs_passcode(wrap.kind))
+            .filter(|wrap| {
+                let factor = set.factor(wrap.factor);
+                factor.is_some_and(|factor| factor.kind == wrap.kind && !needs_passcode(wrap.kind))
+            })
             .map(|OpenWrap { factor, kind, wrapped_seed }| {
                 let wrapped_seed = Base64Url(wrapped_seed);
                 Wrap { factor, kind, wrapped_seed }
@@ -87,8 +97,9 @@ impl SignedIn<'_> {
             return Err(Error::Usage(hint.to_owned()));
         }
         let mut backups = Vec::new();
-        for view in self.client().list_backups(self.session()).await? {
-            let stored = self.open_backup(view.wallet_id).await?;
+        for wallet in self.wallets_with_backups().await? {
+            let stored = self.open_required_backup(wallet).await?;
+            self.check_bundled(&stored, &set)?;
             let SealedBackup { wallet, epoch, generation, version, sealed } = stored;
             let sealed = Base64Url(sealed);
             backups.push(Backup { wallet, epoch, generation, version, sealed });
@@ -98,10 +109,39 @@ impl SignedIn<'_> {
             tenant: self.tenant().clone(),
             user: *self.user_id(),
             made_at_unix_s: now_unix_s(),
-            statements: standing.statements.into_iter().map(Base64Url).collect(),
+            statements: vec![Base64Url(standing.signed.to_bytes())],
             wraps,
             backups,
         })
+    }
+
+    /// The wallets whose backups must be there. The listings can leave some out; what this device
+    /// knows by receipts, they cannot.
+    async fn wallets_with_backups(&self) -> Result<BTreeSet<WalletId>> {
+        let lives = |status| matches!(status, WalletStatus::Active | WalletStatus::Locked);
+        let backups = self.client().list_backups(self.session()).await?;
+        let mut wallets: BTreeSet<_> = backups.iter().map(|view| view.wallet_id).collect();
+        let listed = self.client().list_wallets(self.session()).await?;
+        wallets.extend(listed.iter().filter(|view| lives(view.status)).map(|view| view.wallet_id));
+        let mut held = self.home().wallets()?;
+        held.retain(|wallet| wallet.holding == Holding::Registered && lives(wallet.status));
+        wallets.extend(held.iter().map(|wallet| wallet.id));
+        Ok(wallets)
+    }
+
+    /// Whether what the list's factors unlock opens a backup, and it is not older than the last one
+    /// that this device saw.
+    fn check_bundled(&self, stored: &SealedBackup, set: &FactorSet) -> Result<()> {
+        let wallet = stored.wallet;
+        let wrong = |why| Error::BackupOf { wallet, why };
+        if stored.generation != set.recovery.generation {
+            return Err(wrong("it is not sealed to the recovery key of the list of factors"));
+        }
+        let Some(held) = self.home().wallet(wallet)? else { return Ok(()) };
+        match &held.backup {
+            Some(mark) => mark.compare(held.epoch, stored).map(drop).map_err(wrong),
+            None => Ok(()),
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 use crate::ceremony::SignedIn;
 use crate::ceremony::binding::DEVICE;
 use crate::clock::now_unix_s;
-use crate::home::{BackupMark, HeldPreparation, HeldWallet, Holding};
+use crate::home::{BackupMark, HeldPreparation, HeldWallet, Holding, PreparationOrigin};
 use crate::progress::Step;
 use crate::recovery::UnlockedRecovery;
 use crate::{Error, Result};
@@ -137,6 +137,7 @@ impl SignedIn<'_> {
             id: backed.id,
             scope: backed.scope,
             created_at_unix_s: now_unix_s(),
+            origin: PreparationOrigin::Backup,
             half,
         };
         self.home().store_preparation(&held, DurableStep::PreparationFetched)?;

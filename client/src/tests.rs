@@ -4,11 +4,16 @@ mod recovery;
 
 use crate::fake_service::{FakeService, Instead, session};
 use crate::home::HeldWallet;
-use crate::{BackupState, Error, ErrorKind, NewWallet, Progress, Session, SignedIn, Silent, Step};
+use crate::{
+    BackupState, Error, ErrorKind, NewWallet, PendingSession, Progress, Session, SessionWish,
+    SignedIn, Silent, Step,
+};
 use sharekeep_channel::receipt::StatementKey;
 use sharekeep_messages::{SignRequest, SignatureParts};
 use sharekeep_mpc::{Fault, PartyIndex};
-use sharekeep_schemas::{PreparationScope, ProblemCode, Protocol, Scheme, UserId, WalletStatus};
+use sharekeep_schemas::{
+    PreparationScope, ProblemCode, Protocol, Scheme, SecretText, UserId, WalletStatus,
+};
 use sharekeep_steps::DurableStep;
 use std::collections::BTreeSet;
 
@@ -83,6 +88,30 @@ async fn a_final_problem_is_not_repeated() {
     assert_eq!(error.code(), Some(ProblemCode::ScopeInsufficient));
     assert_eq!(error.kind(), ErrorKind::Refused);
     assert_eq!(service.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_sign_in_from_a_revoked_device_is_refused_and_no_session_that_is_over() {
+    user!(service, home, user);
+    let revoked = || Instead::Problem(ProblemCode::DeviceRevoked, None);
+    let token = SecretText::new("token".to_owned());
+    let (client, wish) = (service.client(), SessionWish::default());
+    service.script([revoked()]);
+    let opened = client.open_session(home.device(), PendingSession::generate(), token, &wish).await;
+    let error = opened.err().unwrap();
+    // Refused ends the command with code 3; a session that is over would ask for a sign-in.
+    assert_eq!(
+        (error.code(), error.kind()),
+        (Some(ProblemCode::DeviceRevoked), ErrorKind::Refused)
+    );
+    // The same where a session outlived its device.
+    service.script([revoked()]);
+    let error = user.create_wallet(&frost(Scheme::EddsaEd25519)).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    service.script([revoked()]);
+    let error = client.renew_session(&mut session()).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert_eq!(service.seen().len(), 3);
 }
 
 #[tokio::test]

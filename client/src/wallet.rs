@@ -122,21 +122,19 @@ impl SignedIn<'_> {
         self.client().ask(self.session(), &path, &Plain::default()).await
     }
 
-    /// Gives a half-made wallet up: archives it at the service, if it is known there, and erases
-    /// the share.
+    /// Gives a half-made wallet up: archives it at the service, and erases the share once a receipt
+    /// says so.
     ///
     /// # Errors
-    /// [`Error::WalletStatus`] if the wallet was ever activated.
+    /// [`Error::WalletStatus`] if the wallet was ever activated, [`Error::Refused`], among others.
     pub async fn forget_wallet(&self, mut wallet: HeldWallet) -> Result<()> {
         if wallet.status != WalletStatus::Pending {
             return self.home().forget_pending_wallet(&wallet);
         }
-        match self.ask_to_archive(&wallet).await {
-            Ok(changed) => self.take_over(&mut wallet, &changed, WalletStatus::Archived)?,
-            // Nothing can be lost by erasing the share of a wallet that never got a signature.
-            Err(error) if error.code() == Some(ProblemCode::NotFound) => {}
-            Err(error) => return Err(error),
-        }
+        // Only by a receipt: its activation may have gone through without this device knowing, so
+        // that a refusal from anybody on the way must not erase the share.
+        let changed = self.ask_to_archive(&wallet).await?;
+        self.take_over(&mut wallet, &changed, WalletStatus::Archived)?;
         wallet.status = WalletStatus::Pending;
         self.home().forget_pending_wallet(&wallet)
     }

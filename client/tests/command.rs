@@ -182,6 +182,25 @@ fn secrets_that_nobody_would_see_are_asked_for_before_anything_is_sent() {
 }
 
 #[test]
+fn a_limit_of_guesses_is_1_to_255_and_for_passcodes_only() {
+    let place = Place::new();
+    place.init();
+    let set_up = |options: &[&str]| {
+        place.run(&[&["recovery", "setup", "--new-code-file", "code"], options].concat())
+    };
+    for wrong in ["0", "256", "-1", "many"] {
+        assert_eq!(code(&set_up(&["--guesses", wrong])), 2, "{wrong}");
+    }
+    let output = set_up(&["--factor", "recovery-code", "--guesses", "3"]);
+    assert_eq!(code(&output), 2);
+    assert!(stderr(&output).contains("--guesses"), "{}", stderr(&output));
+    // Nothing else is wrong with it than that nobody is signed in.
+    for right in ["1", "255"] {
+        assert_eq!(code(&set_up(&["--guesses", right])), 8);
+    }
+}
+
+#[test]
 fn a_mistyped_recovery_code_names_the_group() {
     let place = Place::new();
     place.init();

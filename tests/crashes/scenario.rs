@@ -92,7 +92,7 @@ pub(crate) fn entry(step: DurableStep) -> Entry {
         S::FactorFilePromised | S::FactorFile => {
             client(&[Scenario::SetUpRecovery, Scenario::AddFactor])
         }
-        S::FactorFileSuperseded | S::ChangeDropped => client(&[Scenario::AddFactorAgain]),
+        S::FactorFileSuperseded => client(&[Scenario::AddFactorAgain]),
         S::ChangeBegun | S::ChangePinned => {
             client(&[Scenario::SetUpRecovery, Scenario::AddFactor, Scenario::RemoveFactor])
         }

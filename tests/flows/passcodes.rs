@@ -67,7 +67,8 @@ async fn a_passcode_wrong_twice_and_then_right_restores_and_other_devices_are_to
 
     let events = old.client.list_events(&old.session).await.unwrap();
     assert!(events.windows(2).all(|pair| pair[0].at_unix_s >= pair[1].at_unix_s));
-    assert_eq!(count(&events, EventKind::PasscodeGuessed), 2, "the right one is no news");
+    assert_eq!(count(&events, EventKind::PasscodeGuessed), 2);
+    assert_eq!(count(&events, EventKind::RecoveryUnlocked), 1, "the right one is news too");
     assert_eq!(count(&events, EventKind::DeviceRegistered), 2);
     assert_eq!(count(&events, EventKind::FactorsChanged), 1);
     assert_eq!(count(&events, EventKind::WalletsRestored), 1);
@@ -106,6 +107,32 @@ async fn all_guesses_spent_destroy_the_passcode_and_the_recovery_code_still_rest
     let draft = new.user().draft_change(&unlocked, add, &[spent], None).await.unwrap();
     new.user().commit_factors(draft).await.unwrap();
     new.user().unlock(with_passcode("5678")).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_passcode_with_a_limit_of_its_own_is_destroyed_by_that_many_wrong_guesses() {
+    let deployment = Deployment::start().await;
+    let homes = tempfile::tempdir().unwrap();
+    let phone = Phone::fresh(&deployment, &homes.path().join("phone"), "alice").await;
+    let code = NewFactor::recovery_code();
+    let code_text = code.code().unwrap().to_string();
+    let short = NewFactor::passcode(passcode(RIGHT)).with_guess_limit(NonZeroU8::new(FEW));
+    phone.set_up(vec![code, short]).await;
+    let guess = async |text| phone.user().unlock(with_passcode(text)).await.err();
+    for left in (0..FEW).rev() {
+        assert_eq!(wrong(&guess("4321").await.unwrap()), u32::from(left));
+    }
+    let error = guess(RIGHT).await.unwrap();
+    assert_eq!(error.code(), Some(ProblemCode::GuessesSpent), "{error}");
+    // One in its place has its own limit again: none here, so the service's.
+    let unlocked = phone.user().unlock(with_code(&code_text)).await.unwrap();
+    let factors = &unlocked.factors().factors;
+    let spent = factors.iter().find(|f| f.kind == FactorKind::Passcode).unwrap().id;
+    let add = vec![NewFactor::passcode(passcode(RIGHT))];
+    let draft = phone.user().draft_change(&unlocked, add, &[spent], None).await.unwrap();
+    phone.user().commit_factors(draft).await.unwrap();
+    assert_eq!(wrong(&guess("4321").await.unwrap()), 9);
+    assert!(guess(RIGHT).await.is_none());
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! The device is gone; another one takes its place.
 
-use sharekeep::{ErrorKind, FactorFile, Holding, NewFactor, OpenHome, UnlockWith, WalletOutcome};
+use sharekeep::{
+    ErrorKind, FactorFile, Holding, NewFactor, OpenHome, RetryPolicy, UnlockWith, WalletOutcome,
+};
 use sharekeep_recovery::RecoveryCode;
 use sharekeep_schemas::{PreparationScope, ProblemCode, Protocol, Scheme, WalletId};
 use sharekeep_tests::message::note;
@@ -8,6 +10,7 @@ use sharekeep_tests::phone::{passcode, passphrase, with_code, with_passcode};
 use sharekeep_tests::primes::published_primes;
 use sharekeep_tests::{Deployment, Phone};
 use std::path::Path;
+use std::time::Duration;
 
 /// A factor's secret in the form in which its user keeps it.
 enum Kept {
@@ -116,6 +119,79 @@ async fn a_cggmp24_wallet_signs_at_once_with_the_half_that_was_in_its_backup() {
     let report = third.restore(with_code(&code), &[new.device()]).await.unwrap();
     assert!(matches!(report.wallets[&wallet], WalletOutcome::Restored { prepared: true }));
     third.sign(wallet, &note("once more")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_device_makes_itself_a_fresh_preparation_and_all_backups_carry_it() {
+    let deployment = Deployment::start().await;
+    let homes = tempfile::tempdir().unwrap();
+    let primes = |set| deployment.stack.enclave().unwrap().primes().add_set(published_primes(set));
+    let old = Phone::fresh(&deployment, &homes.path().join("old"), "alice").await;
+    let code = old.set_up_with_passcode("1234").await;
+    primes(1);
+    old.user().prepare_pair(Some(published_primes(0))).await.unwrap();
+    let wallets = [
+        old.create(Scheme::EcdsaSecp256k1, Protocol::Cggmp24).await,
+        old.create(Scheme::EcdsaSecp256k1, Protocol::Cggmp24).await,
+    ];
+    assert!(!old.home.wants_fresh_preparation().unwrap(), "it made its own");
+    assert!(old.user().refresh_preparation(None).await.unwrap().is_none());
+    let brought = pair(&old.home).id;
+
+    let tablet = Phone::fresh(&deployment, &homes.path().join("tablet"), "alice").await;
+    let laptop = Phone::fresh(&deployment, &homes.path().join("laptop"), "alice").await;
+    for phone in [&tablet, &laptop] {
+        phone.restore(with_code(&code), &[]).await.unwrap();
+        assert_eq!(pair(&phone.home).id, brought);
+        assert!(phone.home.wants_fresh_preparation().unwrap());
+    }
+    // The enclave has no primes yet: that changes nothing, and can be tried again.
+    let hasty = |phone: Phone| {
+        let patience = Duration::from_secs(1);
+        let retry = RetryPolicy { patience, ..RetryPolicy::default() };
+        Phone { client: phone.client.with_retry_policy(retry), ..phone }
+    };
+    let tablet = hasty(tablet);
+    let error = tablet.user().refresh_preparation(Some(published_primes(2))).await.err().unwrap();
+    assert_eq!(error.code(), Some(ProblemCode::PreparationNotReady), "{error}");
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert_eq!(pair(&tablet.home).id, brought);
+    tablet.sign(wallets[0], &note("with what came along")).await;
+
+    primes(3);
+    let made = tablet.user().refresh_preparation(Some(published_primes(2))).await.unwrap();
+    let fresh = made.unwrap().id;
+    assert_ne!(fresh, brought);
+    assert!(!tablet.home.wants_fresh_preparation().unwrap());
+    assert!(tablet.user().refresh_preparation(None).await.unwrap().is_none());
+    for id in wallets {
+        assert_eq!(mark(&tablet, id).preparation, Some((fresh, tablet.device())));
+        tablet.sign(id, &note("with its own")).await;
+    }
+    // The laptop restored from the same backups, and keeps signing with what came along.
+    assert_eq!(pair(&laptop.home).id, brought);
+    laptop.sign(wallets[1], &note("as before")).await;
+    // Whoever restores from now on brings the fresh one.
+    let last = Phone::fresh(&deployment, &homes.path().join("last"), "alice").await;
+    let lost = [tablet.device(), laptop.device(), old.device()];
+    let report = last.restore(with_code(&code), &lost).await.unwrap();
+    assert!(report.is_complete());
+    assert_eq!(pair(&last.home).id, fresh);
+    last.sign(wallets[0], &note("at once")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_whose_wallets_need_no_primes_wants_no_fresh_preparation() {
+    let deployment = Deployment::start().await;
+    let homes = tempfile::tempdir().unwrap();
+    let old = Phone::fresh(&deployment, &homes.path().join("old"), "alice").await;
+    let code = old.set_up_with_passcode("1234").await;
+    old.create_frost().await;
+    old.create(Scheme::EcdsaSecp256k1, Protocol::Dkls23).await;
+    let new = Phone::fresh(&deployment, &homes.path().join("new"), "alice").await;
+    new.restore(with_code(&code), &[]).await.unwrap();
+    assert!(!new.home.wants_fresh_preparation().unwrap());
+    assert!(new.user().refresh_preparation(None).await.unwrap().is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]

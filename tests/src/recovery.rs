@@ -10,7 +10,7 @@ use sharekeep_schemas::sealed::{
     ActivateWallet, ChangeFactors, FactorWrap, FactorsChanged, Plain, RecoveryOpened, Restore,
     RestoredWallet, SealedBackup, VERSION, WalletChanged,
 };
-use sharekeep_schemas::{DeviceId, FactorId, ProblemCode, WalletStatus};
+use sharekeep_schemas::{DeviceId, FactorId, WalletStatus};
 
 /// What a user knows of their own recovery once a factor is unlocked.
 pub struct Owner {

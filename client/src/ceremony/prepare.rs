@@ -1,7 +1,7 @@
 use super::binding::{self, Freshness, Run};
 use super::{SignedIn, Start, fresh_nonce, preparation_id};
 use crate::clock::now_unix_s;
-use crate::home::{HeldPreparation, HeldWallet};
+use crate::home::{HeldPreparation, HeldWallet, PreparationOrigin};
 use crate::primes::PrimeFinder;
 use crate::progress::Step;
 use crate::{Error, Result};
@@ -17,6 +17,15 @@ use std::time::Duration;
 /// The enclave searches its primes in idle time; this is how long a device waits for them.
 const PRIME_PATIENCE: Duration = Duration::from_secs(15 * 60);
 
+/// What one preparation is exchanged for.
+struct Exchange {
+    kind: StartKind,
+    scope: PreparationScope,
+    client_nonce: [u8; 32],
+    /// `None`: the client's own.
+    patience: Option<Duration>,
+}
+
 impl HeldWallet {
     /// What this wallet's protocol prepares for; `None` if it needs no preparation.
     pub fn preparation_scope(&self) -> Option<PreparationScope> {
@@ -31,11 +40,36 @@ impl SignedIn<'_> {
     /// # Errors
     /// [`Error::Fault`] and [`Error::Disagreement`] if the enclave does not keep to the protocol.
     pub async fn prepare_pair(&self, primes: Option<PaillierPrimes>) -> Result<HeldPreparation> {
-        self.prepare_pair_with(match primes {
-            Some(primes) => primes,
-            None => self.find_primes(PrimeFinder::start()).await?,
-        })
-        .await
+        let primes = self.primes(primes).await?;
+        self.prepare_pair_with(primes, Some(PRIME_PATIENCE)).await
+    }
+
+    /// Makes the device a preparation of its own, if its cggmp24 wallets sign with one that came out
+    /// of a backup or have none; `None` if there is nothing to do. For the time after a restore, in
+    /// the background: the wallets sign meanwhile, with what came along.
+    ///
+    /// The old half is replaced in one step once the new one is there; afterwards the backups of all
+    /// cggmp24 wallets of this device get the new one. Other devices keep theirs. It may be dropped or
+    /// die at any time and be called again. Only if it dies after the enclave has stored its new half
+    /// and before this device has, within the last message of the exchange, does the next signature
+    /// make a preparation first.
+    ///
+    /// The enclave is waited for as long as this client's patience lasts.
+    ///
+    /// # Errors
+    /// As [`Self::prepare_pair`]; [`Error::Refused`] with `preparation_not_ready` or `rate_limited`
+    /// if it is to be tried later.
+    pub async fn refresh_preparation(
+        &self,
+        primes: Option<PaillierPrimes>,
+    ) -> Result<Option<HeldPreparation>> {
+        if !self.home.wants_fresh_preparation()? {
+            // An earlier call may have come no further than the preparation.
+            self.refresh_backups().await?;
+            return Ok(None);
+        }
+        let primes = self.primes(primes).await?;
+        self.prepare_pair_with(primes, None).await.map(Some)
     }
 
     /// The same with a search that was started earlier.
@@ -44,10 +78,21 @@ impl SignedIn<'_> {
     /// As [`Self::prepare_pair`].
     pub async fn prepare_pair_from(&self, finder: PrimeFinder) -> Result<HeldPreparation> {
         let primes = self.find_primes(finder).await?;
-        self.prepare_pair_with(primes).await
+        self.prepare_pair_with(primes, Some(PRIME_PATIENCE)).await
     }
 
-    async fn prepare_pair_with(&self, primes: PaillierPrimes) -> Result<HeldPreparation> {
+    async fn primes(&self, given: Option<PaillierPrimes>) -> Result<PaillierPrimes> {
+        match given {
+            Some(primes) => Ok(primes),
+            None => self.find_primes(PrimeFinder::start()).await,
+        }
+    }
+
+    async fn prepare_pair_with(
+        &self,
+        primes: PaillierPrimes,
+        patience: Option<Duration>,
+    ) -> Result<HeldPreparation> {
         self.progress.report(Step::Preparing);
         // The search took a while; asking now makes it unlikely that the enclave was started anew
         // and the primes are wasted: they are never used in a second ceremony.
@@ -59,9 +104,13 @@ impl SignedIn<'_> {
             Freshness { client_nonce: &client_nonce, enclave: &enclave },
         );
         let ceremony = begin(execution, Preparing::Cggmp24 { primes })?;
-        let kind = StartKind::Prepare { protocol, wallet: None };
-        let scope = PreparationScope::Pair(protocol);
-        let held = self.run_preparation(&enclave, ceremony, scope, kind, client_nonce).await?;
+        let exchange = Exchange {
+            kind: StartKind::Prepare { protocol, wallet: None },
+            scope: PreparationScope::Pair(protocol),
+            client_nonce,
+            patience,
+        };
+        let held = self.run_preparation(&enclave, ceremony, exchange).await?;
         self.refresh_backups_soon().await;
         Ok(held)
     }
@@ -80,9 +129,13 @@ impl SignedIn<'_> {
                 Freshness { client_nonce: &client_nonce, enclave: &enclave },
             );
             let ceremony = begin(execution, Preparing::Dkls23 { share: wallet.share() })?;
-            let kind = StartKind::Prepare { protocol, wallet: Some(id) };
-            let scope = PreparationScope::Wallet(id);
-            self.run_preparation(&enclave, ceremony, scope, kind, client_nonce).await
+            let exchange = Exchange {
+                kind: StartKind::Prepare { protocol, wallet: Some(id) },
+                scope: PreparationScope::Wallet(id),
+                client_nonce,
+                patience: None,
+            };
+            self.run_preparation(&enclave, ceremony, exchange).await
         };
         self.client.with_enclave(run).await
     }
@@ -119,10 +172,9 @@ impl SignedIn<'_> {
         &self,
         enclave: &EnclavePublicKey,
         ceremony: Ceremony<Preparation>,
-        scope: PreparationScope,
-        kind: StartKind,
-        client_nonce: [u8; 32],
+        exchange: Exchange,
     ) -> Result<HeldPreparation> {
+        let Exchange { kind, scope, client_nonce, patience } = exchange;
         let id = preparation_id(&ceremony.execution_id());
         let payload = |messages| StartCeremony {
             version: VERSION,
@@ -130,7 +182,6 @@ impl SignedIn<'_> {
             client_nonce,
             messages,
         };
-        let patience = Some(PRIME_PATIENCE);
         let start = Start { path: "/v1/ceremonies", payload: &payload, patience };
         let finished = self.drive(enclave, ceremony, start).await;
         let finished = self.stop_after_cheating(Some(scope), finished)?;
@@ -141,7 +192,8 @@ impl SignedIn<'_> {
             return Err(Error::Disagreement("preparation's id"));
         }
         let half = finished.output;
-        let held = HeldPreparation { id, scope, created_at_unix_s: now_unix_s(), half };
+        let (created_at_unix_s, origin) = (now_unix_s(), PreparationOrigin::MadeHere);
+        let held = HeldPreparation { id, scope, created_at_unix_s, origin, half };
         self.home.store_preparation(&held, DurableStep::PreparationMade)?;
         Ok(held)
     }

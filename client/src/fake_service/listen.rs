@@ -5,8 +5,8 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper_util::rt::TokioIo;
-use sharekeep_schemas::Problem;
 use sharekeep_schemas::http::headers;
+use sharekeep_schemas::{Problem, ProblemCode};
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 
@@ -59,6 +59,13 @@ async fn answer(
             if let Some(seconds) = retry_after {
                 answer = answer.header("retry-after", seconds);
             }
+            answer.body(Full::from(serde_json::to_vec(&problem).unwrap()))
+        }
+        Instead::Late => {
+            state.late.push(seen);
+            // Long enough that the client gives up at once.
+            let problem = Problem::new(ProblemCode::Internal, None, "id".to_owned());
+            let answer = Response::builder().status(500).header("retry-after", 3600);
             answer.body(Full::from(serde_json::to_vec(&problem).unwrap()))
         }
         Instead::Lost => {

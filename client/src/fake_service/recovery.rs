@@ -27,7 +27,8 @@ pub(super) type Answer = Result<Vec<u8>, ProblemCode>;
 #[derive(Default)]
 pub(super) struct Recovery {
     pub(super) current: Option<(SignedFactorSet, FactorSet)>,
-    wraps: BTreeMap<FactorId, (FactorKind, Vec<u8>)>,
+    pub(super) wraps: BTreeMap<FactorId, (FactorKind, Vec<u8>)>,
+    guess_limits: HashMap<FactorId, u8>,
     servers: HashMap<FactorId, PasscodeServer>,
     registered: HashMap<FactorId, RegisteredPasscode>,
     pending: Option<PendingLogin>,
@@ -66,13 +67,13 @@ impl State {
         let recovery = &mut self.recovery;
         match *parts {
             ["recovery", "open"] => {
-                let (signed, _) = recovery.current.as_ref().ok_or(ProblemCode::NotFound)?;
+                let signed = recovery.current.iter().map(|(signed, _)| signed);
                 let open = |kind: FactorKind| {
                     matches!(kind, FactorKind::RecoveryCode | FactorKind::ExportFile)
                 };
                 let wraps = recovery.wraps.iter().filter(|(_, (kind, _))| open(*kind));
                 Ok(write(&RecoveryOpened {
-                    statements: vec![ByteBuf::from(signed.to_bytes())],
+                    statements: signed.map(|it| ByteBuf::from(it.to_bytes())).collect(),
                     wraps: wraps
                         .map(|(factor, (kind, wrapped))| OpenWrap {
                             factor: *factor,
@@ -101,7 +102,8 @@ impl State {
                 let (pending, ke2) =
                     server.respond(registered, &binding, &request.ke1, &mut OsRng).unwrap();
                 recovery.pending = Some(pending);
-                let (guesses_left, next_guess_unix_s) = (9, 0);
+                let limit = recovery.guess_limits.get(&factor).copied().unwrap_or(10);
+                let (guesses_left, next_guess_unix_s) = (u32::from(limit) - 1, 0);
                 Ok(write(&GuessStarted { ke2: ke2.to_vec(), guesses_left, next_guess_unix_s }))
             }
             ["factors", factor, "guess", "finish"] => {
@@ -269,6 +271,7 @@ impl Recovery {
         for wrap in request.wraps {
             let kind = set.factor(wrap.factor).unwrap().kind;
             self.wraps.insert(wrap.factor, (kind, wrap.wrapped_seed));
+            self.guess_limits.extend(wrap.guess_limit.map(|limit| (wrap.factor, limit)));
             if let Some(upload) = wrap.registration {
                 let registered = RegisteredPasscode::from_upload(&upload).unwrap();
                 self.registered.insert(wrap.factor, registered);

@@ -10,7 +10,7 @@
 //!   key.age          this device's file key, under the passphrase (scrypt)
 //!   device.age       device id and identity key
 //!   session.age      session key
-//!   recovery.age     the user's recovery key as this device pinned it, and a change under way
+//!   recovery.age     the user's recovery key as this device pinned it, and changes under way
 //!   wallets/<id>.age        one wallet share each, with its last receipt and its backup's mark
 //!   preparations/<scope>.age
 //! ```
@@ -26,8 +26,8 @@ mod wallet;
 
 pub use device::Device;
 pub use pins::{AttestedImage, Pins};
-pub use preparation::HeldPreparation;
-pub(crate) use recovery::PendingChange;
+pub use preparation::{HeldPreparation, PreparationOrigin};
+pub(crate) use recovery::BegunChange;
 #[cfg(fuzzing)]
 pub(crate) use recovery::rewritten as rewritten_recovery;
 pub use recovery::{BackupMark, HeldRecovery};

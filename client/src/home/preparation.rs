@@ -1,8 +1,10 @@
-use super::{OpenHome, PREPARATIONS, durable};
+use super::{HeldWallet, Holding, OpenHome, PREPARATIONS, durable};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use sharekeep_mpc::Preparation;
-use sharekeep_schemas::{PreparationId, PreparationScope, SecretBytes, codec};
+use sharekeep_schemas::{
+    PreparationId, PreparationScope, Protocol, SecretBytes, WalletStatus, codec,
+};
 use sharekeep_steps::DurableStep;
 use std::path::PathBuf;
 use zeroize::Zeroizing;
@@ -17,9 +19,21 @@ pub struct HeldPreparation {
     pub id: PreparationId,
     /// What it serves.
     pub scope: PreparationScope,
-    /// When it was made, in seconds since 1970.
+    /// When this device got it, in seconds since 1970.
     pub created_at_unix_s: u64,
+    /// Where it comes from.
+    pub origin: PreparationOrigin,
     pub(crate) half: Preparation,
+}
+
+/// Where this device's half of a preparation comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PreparationOrigin {
+    /// This device made it with the enclave; nobody else ever had it.
+    MadeHere,
+    /// It came out of a backup: the device that made it has it too.
+    Backup,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -30,6 +44,7 @@ struct Content {
     scope: PreparationScope,
     protocol: sharekeep_schemas::Protocol,
     created_at_unix_s: u64,
+    origin: PreparationOrigin,
     half: SecretBytes,
 }
 
@@ -43,6 +58,7 @@ impl HeldPreparation {
             id: content.id,
             scope: content.scope,
             created_at_unix_s: content.created_at_unix_s,
+            origin: content.origin,
             half: Preparation::from_sealed_bytes(content.protocol, &content.half.0).ok()?,
         })
     }
@@ -54,6 +70,7 @@ impl HeldPreparation {
             scope: self.scope,
             protocol: self.half.protocol(),
             created_at_unix_s: self.created_at_unix_s,
+            origin: self.origin,
             half: SecretBytes(self.half.to_sealed_bytes()),
         })
     }
@@ -87,6 +104,25 @@ impl OpenHome {
     /// Whether there is a preparation of a scope, without opening it.
     pub fn has_preparation(&self, scope: PreparationScope) -> bool {
         self.preparation_file(scope).exists()
+    }
+
+    /// Whether cggmp24 wallets of this device sign with a preparation that came out of a backup, or
+    /// have none: [`SignedIn::refresh_preparation`](crate::SignedIn::refresh_preparation) makes one.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] or [`Error::File`].
+    pub fn wants_fresh_preparation(&self) -> Result<bool> {
+        let pair = PreparationScope::Pair(Protocol::Cggmp24);
+        let served = |wallet: &HeldWallet| {
+            wallet.preparation_scope() == Some(pair)
+                && wallet.status == WalletStatus::Active
+                && wallet.holding == Holding::Registered
+        };
+        if !self.wallets()?.iter().any(served) {
+            return Ok(false);
+        }
+        let held = self.preparation(pair)?;
+        Ok(held.is_none_or(|held| held.origin == PreparationOrigin::Backup))
     }
 
     /// Erases the preparation of a scope; another can always be made.

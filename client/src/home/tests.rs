@@ -107,8 +107,13 @@ fn a_file_of_an_interrupted_change_makes_room_for_the_next_try() {
     let file = parent.path().join("code");
     assert_eq!(home.write_factor_file(&file, b"first").unwrap(), None);
     let moved = home.write_factor_file(&file, b"second").unwrap().unwrap();
-    assert_eq!(std::fs::read(moved).unwrap(), b"first");
+    assert_eq!(std::fs::read(&moved).unwrap(), b"first");
     assert_eq!(std::fs::read(&file).unwrap(), b"second");
+    // Any of them may still come to stand, so none is overwritten.
+    let other = home.write_factor_file(&file, b"third").unwrap().unwrap();
+    assert_eq!(std::fs::read(moved).unwrap(), b"first");
+    assert_eq!(std::fs::read(other).unwrap(), b"second");
+    assert_eq!(std::fs::read(&file).unwrap(), b"third");
 }
 
 #[test]

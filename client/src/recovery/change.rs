@@ -1,7 +1,7 @@
 use super::factor::ReadyFactor;
 use super::{NewFactor, UnlockedRecovery, check_wraps};
 use crate::ceremony::SignedIn;
-use crate::home::{BackupMark, Holding, PendingChange};
+use crate::home::{BackupMark, BegunChange, Holding};
 use crate::{Error, Result};
 use rand_core::OsRng;
 use sharekeep_channel::encapsulation::Suite;
@@ -11,13 +11,14 @@ use sharekeep_recovery::factor_set::{
 use sharekeep_recovery::{RecoveryPublic, RecoverySeed, UserBackup};
 use sharekeep_schemas::sealed::{ChangeFactors, FactorWrap, FactorsChanged, SealedBackup, VERSION};
 use sharekeep_schemas::{FactorId, WalletId};
+use std::num::NonZeroU8;
 
 const SET_UP_ALREADY: &str = "recovery is set up already: use `sharekeep factor`";
 
 /// A change of factors, ready to be sent. Codes must be shown and files written before it is: once
 /// it stands, they are what opens the backups.
 pub struct FactorDraft {
-    pending: PendingChange,
+    begun: BegunChange,
     request: ChangeFactors,
     set: FactorSet,
 }
@@ -85,26 +86,42 @@ impl SignedIn<'_> {
         Ok(self.draft(change, &ready, backups, marks))
     }
 
-    /// Sends a draft, reads back what stands, and pins it. After a lost answer
-    /// [`sync_recovery`](Self::sync_recovery) finds out which it is.
+    /// Sends a draft, reads back what stands, and pins it; then reads back every backup that was
+    /// sealed anew. After a lost answer [`sync_recovery`](Self::sync_recovery) finds out which it is.
     ///
     /// # Errors
     /// [`Error::Refused`]; [`Error::Disagreement`] or [`Error::Backup`] if something else stands.
+    /// [`Error::BackupOf`] names a wallet whose backup does not come back as it was sealed: the change
+    /// stands all the same.
     pub async fn commit_factors(&self, draft: FactorDraft) -> Result<FactorSet> {
-        self.home().store_pending_change(Some(&draft.pending))?;
+        self.home().begin_change(&draft.begun)?;
         let changed: FactorsChanged =
             self.client().ask(self.session(), "/v1/recovery/factors", &draft.request).await?;
-        let pin = &draft.pending.pin;
+        let pin = &draft.begun.pin;
         if (changed.generation, changed.sequence) != (pin.recovery.generation, pin.sequence) {
             return Err(Error::Disagreement("list of factors"));
         }
         let standing = self.standing().await?.ok_or(Error::Disagreement("list of factors"))?;
-        if standing.signed != draft.pending.statement {
+        if standing.signed != draft.begun.statement {
             return Err(Error::Disagreement("list of factors"));
         }
         check_wraps(&draft.set, &standing.wraps)?;
         self.settle(Some(&standing))?;
+        self.check_resealed(&draft.request.backups).await?;
         Ok(draft.set)
+    }
+
+    /// Reads back what a rotation stored: the old backups are gone, so it is all that there is.
+    async fn check_resealed(&self, backups: &[SealedBackup]) -> Result<()> {
+        for backup in backups {
+            let wallet = backup.wallet;
+            let stored = self.open_required_backup(wallet).await?;
+            // A newer one, by another device, is sealed to the same keys or later ones.
+            BackupMark::new(backup, None)
+                .compare(backup.epoch, &stored)
+                .map_err(|why| Error::BackupOf { wallet, why })?;
+        }
+        Ok(())
     }
 
     async fn make_all_ready(&self, factors: Vec<NewFactor>) -> Result<Vec<ReadyFactor>> {
@@ -126,23 +143,26 @@ impl SignedIn<'_> {
         marks: Vec<(WalletId, BackupMark)>,
     ) -> FactorDraft {
         let Change { signed, set, wrapped } = change;
-        let registration = |id: FactorId| {
+        let passcode = |id: FactorId| {
             let ready = ready.iter().find(|ready| ready.keys.place().id == id)?;
-            ready.registration.map(|upload| upload.to_vec())
+            ready.passcode.as_ref()
         };
         let wraps = wrapped
             .into_iter()
-            .map(|wrap| FactorWrap {
-                guess_limit: None,
-                factor: wrap.factor,
-                registration: registration(wrap.factor),
-                wrapped_seed: wrap.bytes,
+            .map(|wrap| {
+                let passcode = passcode(wrap.factor);
+                FactorWrap {
+                    factor: wrap.factor,
+                    registration: passcode.map(|upload| upload.bytes.to_vec()),
+                    wrapped_seed: wrap.bytes,
+                    guess_limit: passcode.and_then(|upload| upload.guess_limit).map(NonZeroU8::get),
+                }
             })
             .collect();
         let request =
             ChangeFactors { version: VERSION, statement: signed.to_bytes(), wraps, backups };
         let (user, pin) = (*self.user_id(), set.pin());
-        FactorDraft { pending: PendingChange { user, pin, statement: signed, marks }, request, set }
+        FactorDraft { begun: BegunChange { user, pin, statement: signed, marks }, request, set }
     }
 
     /// All backups anew, sealed to other keys: from the share where this device holds it, from the

@@ -8,6 +8,7 @@ use sharekeep_recovery::passcode::{
 use sharekeep_recovery::{ExportKey, FactorKeys, FactorSecret, FileKey, RecoveryCode};
 use sharekeep_schemas::sealed::{PasscodeRegistered, RegisterPasscode, VERSION};
 use sharekeep_schemas::{FactorId, FactorKind, TenantId, UserId};
+use std::num::NonZeroU8;
 use zeroize::Zeroizing;
 
 /// A factor to be set up, with its secret.
@@ -15,6 +16,7 @@ pub struct NewFactor {
     id: FactorId,
     secret: NewSecret,
     label: Option<String>,
+    guess_limit: Option<NonZeroU8>,
 }
 
 enum NewSecret {
@@ -28,7 +30,13 @@ enum NewSecret {
 pub(super) struct ReadyFactor {
     pub(super) keys: FactorKeys,
     pub(super) label: Option<String>,
-    pub(super) registration: Option<[u8; REGISTRATION_UPLOAD_BYTES]>,
+    pub(super) passcode: Option<RegisteredUpload>,
+}
+
+/// What the enclave is to keep of a new passcode.
+pub(super) struct RegisteredUpload {
+    pub(super) bytes: [u8; REGISTRATION_UPLOAD_BYTES],
+    pub(super) guess_limit: Option<NonZeroU8>,
 }
 
 impl NewFactor {
@@ -56,13 +64,20 @@ impl NewFactor {
     fn new(secret: NewSecret) -> Self {
         let mut id = [0; FactorId::LEN];
         OsRng.fill_bytes(&mut id);
-        Self { id: FactorId::new(id), secret, label: None }
+        Self { id: FactorId::new(id), secret, label: None, guess_limit: None }
     }
 
     /// The same with what the user calls it.
     #[must_use]
     pub fn labelled(self, label: Option<String>) -> Self {
         Self { label, ..self }
+    }
+
+    /// The same with how many wrong guesses destroy its passcode; the service's default (10) without.
+    /// Nothing can be guessed at a factor without a passcode, so there it changes nothing.
+    #[must_use]
+    pub fn with_guess_limit(self, guess_limit: Option<NonZeroU8>) -> Self {
+        Self { guess_limit, ..self }
     }
 
     /// Its id.
@@ -102,8 +117,8 @@ impl NewFactor {
 impl SignedIn<'_> {
     /// Gives a factor its keys; a passcode is registered with the enclave for that.
     pub(super) async fn make_ready(&self, new: NewFactor) -> Result<ReadyFactor> {
-        let NewFactor { id, secret, label } = new;
-        let (secret, registration) = match secret {
+        let NewFactor { id, secret, label, guess_limit } = new;
+        let (secret, upload) = match secret {
             NewSecret::RecoveryCode(code) => (FactorSecret::recovery_code(&code), None),
             NewSecret::ExportFile(key) => (FactorSecret::export_file(&key), None),
             NewSecret::Passcode(passcode) => {
@@ -116,7 +131,8 @@ impl SignedIn<'_> {
             }
         };
         let keys = secret.keys(self.tenant(), self.user_id(), id);
-        Ok(ReadyFactor { keys, label, registration })
+        let passcode = upload.map(|bytes| RegisteredUpload { bytes, guess_limit });
+        Ok(ReadyFactor { keys, label, passcode })
     }
 
     async fn register(

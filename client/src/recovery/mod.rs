@@ -16,14 +16,14 @@ pub use unlock::{UnlockWith, UnlockedRecovery};
 pub(crate) use unlock::{WrappedSeeds, unlock_with_key};
 
 use crate::ceremony::SignedIn;
-use crate::home::{HeldRecovery, Session};
+use crate::home::{BegunChange, HeldRecovery, Session};
 use crate::{Client, Error, Result};
 use sharekeep_recovery::factor_set::{FactorSet, SignedFactorSet};
 use sharekeep_recovery::wrap_hash;
 use sharekeep_schemas::http::FactorView;
 use sharekeep_schemas::limits::MAX_FACTORS_PER_USER;
 use sharekeep_schemas::sealed::{OpenWrap, Plain, RecoveryOpened};
-use sharekeep_schemas::{ProblemCode, TenantId, UserId};
+use sharekeep_schemas::{TenantId, UserId};
 use sharekeep_steps::DurableStep;
 
 const NOT_SET_UP: &str = "recovery is not set up: run `sharekeep recovery setup`";
@@ -34,8 +34,25 @@ const OTHER_USER: &str = "this device's recovery is another user's";
 /// What the service says stands. Nothing of it is believed yet.
 pub(crate) struct Standing {
     pub(crate) signed: SignedFactorSet,
-    pub(crate) statements: Vec<Vec<u8>>,
     pub(crate) wraps: Vec<OpenWrap>,
+}
+
+/// A change of factors that was interrupted on this device and that stands after all.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SettledChange {
+    /// The factors as they are now.
+    pub factors: FactorSet,
+    /// Which of this device's tries it was.
+    pub attempt: Attempt,
+}
+
+/// Which of several changes that were begun one after the other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Attempt {
+    /// The last one.
+    Last,
+    /// An earlier one: what the last one gave out opens nothing.
+    Earlier,
 }
 
 impl Client {
@@ -67,8 +84,8 @@ impl SignedIn<'_> {
     }
 
     /// Asks what stands and takes it over, if it follows from what this device pinned. A change that
-    /// was interrupted here is settled by that: it stands, or it never happened. `None` if recovery
-    /// was never set up.
+    /// was interrupted here is settled once it stands, or another one in its place: until then its
+    /// request may still be on its way. `None` if recovery is not set up.
     ///
     /// # Errors
     /// [`Error::Recovery`] if what stands does not follow, [`Error::NoRecovery`] if this device
@@ -85,20 +102,27 @@ impl SignedIn<'_> {
         }
     }
 
-    /// Settles a change of factors that was interrupted on this device. The factors, if it stands;
-    /// `None` if none was interrupted or it never happened.
+    /// Settles a change of factors that was interrupted on this device. `None` if none was, or none
+    /// stands.
     ///
     /// # Errors
     /// As [`sync_recovery`](Self::sync_recovery).
-    pub async fn settle_interrupted(&self) -> Result<Option<FactorSet>> {
-        let Some(begun) = self.home().pending_change()? else { return Ok(None) };
-        let set = self.sync_recovery().await?;
-        let pinned = self.home().recovery()?;
-        Ok(set.filter(|_| pinned.is_some_and(|held| held.statement == begun.statement)))
+    pub async fn settle_interrupted(&self) -> Result<Option<SettledChange>> {
+        let begun = self.home().begun_changes()?;
+        if begun.is_empty() {
+            return Ok(None);
+        }
+        let Some(factors) = self.sync_recovery().await? else { return Ok(None) };
+        let Some(held) = self.home().recovery()? else { return Ok(None) };
+        let later = begun.iter().rev().position(|change| change.statement == held.statement);
+        Ok(later.map(|later| {
+            let attempt = if later == 0 { Attempt::Last } else { Attempt::Earlier };
+            SettledChange { factors, attempt }
+        }))
     }
 
     /// Verifies a statement against the pinned one and pins it.
-    fn pin(&self, signed: &SignedFactorSet) -> Result<FactorSet> {
+    pub(crate) fn pin(&self, signed: &SignedFactorSet) -> Result<FactorSet> {
         let held = self.recovery_pin()?;
         let set = signed.verify(self.tenant(), self.user_id(), &held.pin)?;
         if set.pin() != held.pin {
@@ -109,50 +133,44 @@ impl SignedIn<'_> {
         Ok(set)
     }
 
-    /// What the service says stands.
+    /// What the service says stands; `None` only if the enclave itself says, under seal, that
+    /// recovery was never set up. A refusal can come from anybody on the way, and says nothing.
     pub(crate) async fn standing(&self) -> Result<Option<Standing>> {
-        let opened = self
-            .client()
-            .ask::<_, RecoveryOpened>(self.session(), "/v1/recovery/open", &Plain::default())
-            .await;
-        let opened = match opened {
-            Ok(opened) => opened,
-            Err(error) if error.code() == Some(ProblemCode::NotFound) => return Ok(None),
-            Err(error) => return Err(error),
-        };
+        let opened: RecoveryOpened =
+            self.client().ask(self.session(), "/v1/recovery/open", &Plain::default()).await?;
         if opened.wraps.len() > MAX_FACTORS_PER_USER {
             return Err(Error::Answer("it holds too many factors"));
         }
-        let statements: Vec<_> = opened.statements.into_iter().map(|s| s.into_vec()).collect();
-        let Some(current) = statements.last() else { return Ok(None) };
+        let Some(current) = opened.statements.last() else { return Ok(None) };
         let signed = SignedFactorSet::from_bytes(current)?;
-        Ok(Some(Standing { signed, statements, wraps: opened.wraps }))
+        Ok(Some(Standing { signed, wraps: opened.wraps }))
     }
 
-    /// Settles a change that was begun, by what stands.
+    /// Takes over what stands, if this device began it. Changes that do not stand stay remembered:
+    /// the list that they replace may be there only because they are still on their way.
     fn settle(&self, standing: Option<&Standing>) -> Result<()> {
-        let Some(pending) = self.home().pending_change()? else { return Ok(()) };
-        if pending.user != *self.user_id() {
+        let Some(standing) = standing else { return Ok(()) };
+        let begun = self.home().begun_changes()?;
+        let own = |change: &BegunChange| change.statement == standing.signed;
+        let Some(change) = begun.into_iter().find(own) else { return Ok(()) };
+        if change.user != *self.user_id() {
             return Err(Error::NoRecovery(OTHER_USER));
         }
-        if standing.is_none_or(|standing| standing.signed != pending.statement) {
-            return self.home().store_pending_change(None);
-        }
         // The pin is last: until it is written, all of this is done once more.
-        for (id, mark) in &pending.marks {
+        for (id, mark) in &change.marks {
             if let Some(mut wallet) = self.home().wallet(*id)? {
                 wallet.backup = Some(mark.clone());
                 self.home().store_wallet(&wallet, DurableStep::ChangeMarked)?;
             }
         }
-        let (user, pin, statement) = (pending.user, pending.pin, pending.statement);
+        let BegunChange { user, pin, statement, .. } = change;
         let held = HeldRecovery { user, pin, statement };
         self.home().store_recovery(&held, DurableStep::ChangePinned)
     }
 }
 
 /// Whether every factor that needs no passcode can be opened by what is stored for it.
-fn check_wraps(set: &FactorSet, wraps: &[OpenWrap]) -> Result<()> {
+pub(crate) fn check_wraps(set: &FactorSet, wraps: &[OpenWrap]) -> Result<()> {
     let missing = || Error::Backup("the sealed seed of a factor is not the one that was sent");
     for factor in set.factors.iter().filter(|factor| !needs_passcode(factor.kind)) {
         let wrap = wraps.iter().find(|wrap| wrap.factor == factor.id).ok_or_else(missing)?;

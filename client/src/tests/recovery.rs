@@ -4,8 +4,7 @@ use super::{frost, raw, wallet};
 use crate::fake_service::{FakeService, Instead, session};
 use crate::home::{Holding, OpenHome};
 use crate::{
-    Bundle, Client, Error, ErrorKind, NewFactor, Session, SignedIn, Silent, UnlockWith,
-    WalletOutcome,
+    Client, Error, ErrorKind, NewFactor, Session, SignedIn, Silent, UnlockWith, WalletOutcome,
 };
 use sharekeep_recovery::RecoveryCode;
 use sharekeep_recovery::factor_set::Waiver;
@@ -58,6 +57,9 @@ macro_rules! first_phone {
         let $code = set_up(&$phone.user()).await;
     };
 }
+
+mod bundle;
+mod changes;
 
 #[tokio::test]
 async fn a_lost_phone_is_replaced_with_any_factor() {
@@ -253,65 +255,6 @@ async fn a_cloud_file_opens_with_its_passcode_and_not_without() {
     let right = UnlockWith::CloudFile { file: right, passcode: passcode("1234") };
     user.unlock(right).await.unwrap();
     user.unlock(UnlockWith::ExportFile(export)).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_bundle_gives_the_shares_without_the_service() {
-    first_phone!(service, directory, old, code);
-    let made = wallet(&old.user()).await;
-    let text = old.user().download_bundle().await.unwrap().to_json().unwrap();
-    let bundle = Bundle::from_json(&text).unwrap();
-    let requests = service.seen().len();
-
-    let home = service.new_home(directory.path());
-    assert!(bundle.recover(&home, &with_passcode("1234")).is_err());
-    let other = RecoveryCode::generate(&mut rand_core::OsRng).to_text();
-    assert!(bundle.recover(&home, &with_code(&other)).is_err());
-    let recovered = bundle.recover(&home, &with_code(&code)).unwrap();
-    assert!(matches!(recovered[..], [(id, Ok(()))] if id == made.id));
-    let back = home.wallet(made.id).unwrap().unwrap();
-    assert_eq!((back.public_key(), back.holding), (made.public_key(), Holding::Offline));
-    assert_eq!(service.seen().len(), requests, "nobody was asked");
-
-    // When the service is back, an ordinary restore makes it sign.
-    let new = Phone::new(&service, home);
-    assert!(matches!(new.user().sign(&back, &raw()).await, Err(Error::WalletStatus { .. })));
-    let unlocked = new.user().unlock(with_code(&code)).await.unwrap();
-    assert!(new.user().restore(&unlocked, &[]).await.unwrap().is_complete());
-    new.user().sign(&new.home.wallet(made.id).unwrap().unwrap(), &raw()).await.unwrap();
-    let home = &new.home;
-    assert!(bundle.recover(home, &with_code(&code)).is_err(), "it holds wallets now");
-}
-
-#[tokio::test]
-async fn a_changed_bundle_gives_nothing() {
-    first_phone!(service, directory, old, code);
-    wallet(&old.user()).await;
-    let text = old.user().download_bundle().await.unwrap().to_json().unwrap();
-    let good: serde_json::Value = serde_json::from_slice(&text).unwrap();
-    let decode = |value: &serde_json::Value| Bundle::from_json(value.to_string().as_bytes());
-    assert!(decode(&good).is_some());
-    let mut unknown = good.clone();
-    unknown["surprise"] = 1.into();
-    let mut newer = good.clone();
-    newer["version"] = 2.into();
-    let mut empty = good.clone();
-    empty["statements"] = serde_json::json!([]);
-    let mut flood = good.clone();
-    flood["backups"] = vec![good["backups"][0].clone(); 201].into();
-    let mut long = good.clone();
-    long["backups"][0]["sealed"] = "A".repeat(400_000).into();
-    for bad in [unknown, newer, empty, flood, long, serde_json::json!([])] {
-        assert!(decode(&bad).is_none());
-    }
-    assert!(Bundle::from_json(b"").is_none());
-
-    let mut older = good.clone();
-    older["backups"][0]["version"] = 2.into();
-    let home = service.new_home(directory.path());
-    let recovered = decode(&older).unwrap().recover(&home, &with_code(&code)).unwrap();
-    assert!(recovered[0].1.is_err());
-    assert!(home.wallets().unwrap().is_empty());
 }
 
 #[tokio::test]

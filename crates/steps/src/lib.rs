@@ -95,8 +95,6 @@ steps! {
     FactorFile = "factor-file",
     /// A change of factors, before it is sent.
     ChangeBegun = "change-begun",
-    /// A change of factors that came to nothing.
-    ChangeDropped = "change-dropped",
     /// The marks of backups that a change of factors stored.
     ChangeMarked = "change-marked",
     /// The statement of this device's own change is pinned.

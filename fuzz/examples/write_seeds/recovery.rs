@@ -121,7 +121,7 @@ pub(crate) fn rows() -> [(&'static str, Row); 4] {
 struct RecoveryFile {
     version: u8,
     held: Option<Believed>,
-    pending: Option<Begun>,
+    begun: Vec<Begun>,
     promised: Vec<ByteBuf>,
 }
 
@@ -187,7 +187,7 @@ pub(crate) fn recovery([held, _]: &[KeyShare; 2]) {
     let file = RecoveryFile {
         version: 1,
         held: Some(believed(&first)),
-        pending: Some(begun),
+        begun: vec![begun],
         promised: vec![],
     };
     cbor("client_files", "recovery", &file);

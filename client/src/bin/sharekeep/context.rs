@@ -3,7 +3,7 @@
 use crate::arguments::Common;
 use crate::progress::Display;
 use crate::prompt;
-use sharekeep::{Client, Error, Home, OpenHome, Result, Session, SignedIn};
+use sharekeep::{Client, Error, Home, OpenHome, Passphrase, Result, Session, SignedIn};
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -26,7 +26,12 @@ pub(crate) struct Work<'a> {
 impl Context {
     /// Opens the device's directory with the passphrase.
     pub(crate) fn open(common: &Common) -> Result<Self> {
-        let home = closed_home(common)?.unlock(&prompt::passphrase(common)?)?;
+        Self::open_with(common, &prompt::passphrase(common)?)
+    }
+
+    /// The same with a passphrase that was asked for before.
+    pub(crate) fn open_with(common: &Common, passphrase: &Passphrase) -> Result<Self> {
+        let home = closed_home(common)?.unlock(passphrase)?;
         let client = Client::new(home.settings().clone(), home.pins()?)?;
         Ok(Self { home, client })
     }

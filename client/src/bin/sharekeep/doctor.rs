@@ -188,6 +188,13 @@ fn check_wallets(home: &OpenHome, found: &mut Findings) -> Result<()> {
         let detail = "the next cggmp24 signature waits for it: run `sharekeep prepare`";
         found.add("preparation", Health::Warning, detail);
     }
+    if uses_cggmp24
+        && home.has_preparation(PreparationScope::Pair(Protocol::Cggmp24))
+        && home.wants_fresh_preparation()?
+    {
+        let detail = "it came with a backup: `sharekeep prepare --again` makes a fresh one";
+        found.add("preparation", Health::Warning, detail);
+    }
     Ok(())
 }
 

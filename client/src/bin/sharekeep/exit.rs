@@ -77,6 +77,8 @@ mod tests {
         ];
         let codes: std::collections::BTreeSet<_> = kinds.map(code).into();
         assert_eq!(codes.len(), kinds.len());
+        // What scripts are told of a device that was revoked.
+        assert_eq!(code(ErrorKind::Refused), 3);
         for code in codes {
             assert!(HELP.contains(&format!("\n {code:2}  ")), "{code}");
         }

@@ -4,7 +4,7 @@ use crate::output::{Report, say, table};
 use crate::prompt::{self, confirm};
 use crate::unlock;
 use serde_json::{Value, json};
-use sharekeep::{Error, FactorDraft, NewFactor, Result, SignedIn};
+use sharekeep::{Attempt, Error, FactorDraft, NewFactor, Result, SettledChange, SignedIn};
 use sharekeep_recovery::factor_set::{FactorSet, Waiver};
 use sharekeep_schemas::{FactorId, FactorKind, SecretText};
 use std::io::IsTerminal;
@@ -33,8 +33,8 @@ async fn setup(common: &Common, options: &Setup) -> Result<Report> {
     wanted.check()?;
     Context::open(common)?
         .signed_in(async |user, work| {
-            if let Some(set) = user.settle_interrupted().await? {
-                return Ok(went_through(&set));
+            if let Some(settled) = user.settle_interrupted().await? {
+                return Ok(went_through(&settled));
             }
             if user.sync_recovery().await?.is_some() {
                 let hint = "recovery is set up already: use `sharekeep factor`";
@@ -60,12 +60,12 @@ pub(crate) async fn run(common: &Common, command: &FactorCommand) -> Result<Repo
             let with = unlock::ask(unlock)?;
             Context::open(common)?
                 .signed_in(async |user, work| {
-                    let done = user.settle_interrupted().await?.filter(|set| {
-                        let newest = set.factors.last();
+                    let done = user.settle_interrupted().await?.filter(|settled| {
+                        let newest = settled.factors.factors.last();
                         newest.is_some_and(|it| it.kind == *kind && it.label == *label)
                     });
-                    if let Some(set) = done {
-                        return Ok(went_through(&set));
+                    if let Some(settled) = done {
+                        return Ok(went_through(&settled));
                     }
                     let unlocked = user.unlock(with).await?;
                     let made = wanted.make()?;
@@ -140,6 +140,9 @@ impl Wanted<'_> {
                 _ => {}
             }
         }
+        if self.new.guesses.is_some() && !self.kinds.iter().any(needs_passcode) {
+            return Err(Error::Usage("--guesses is for a passcode or a cloud file".to_owned()));
+        }
         let (mut sorted, count) = (self.kinds.to_vec(), self.kinds.len());
         sorted.sort_unstable();
         sorted.dedup();
@@ -152,9 +155,7 @@ impl Wanted<'_> {
 
     /// Asks for a passcode once, also where two factors need it.
     fn make(&self) -> Result<Vec<NewFactor>> {
-        let needed =
-            |kind: &FactorKind| matches!(kind, FactorKind::Passcode | FactorKind::CloudFile);
-        let passcode = match self.kinds.iter().any(needed) {
+        let passcode = match self.kinds.iter().any(needs_passcode) {
             true => {
                 Some(prompt::new_secret("New passcode: ", self.new.new_passcode_file.as_deref())?)
             }
@@ -164,12 +165,13 @@ impl Wanted<'_> {
         self.kinds
             .iter()
             .map(|kind| {
-                Ok(match kind {
+                let new = match kind {
                     FactorKind::Passcode => NewFactor::passcode(passcode()?),
                     FactorKind::RecoveryCode => NewFactor::recovery_code(),
                     FactorKind::ExportFile => NewFactor::export_file(),
                     FactorKind::CloudFile => NewFactor::cloud_file(passcode()?),
-                })
+                };
+                Ok(new.with_guess_limit(self.new.guesses))
             })
             .collect()
     }
@@ -205,6 +207,10 @@ impl Wanted<'_> {
     }
 }
 
+const fn needs_passcode(kind: &FactorKind) -> bool {
+    matches!(kind, FactorKind::Passcode | FactorKind::CloudFile)
+}
+
 fn write_new(path: &Path, content: &[u8], work: &Work<'_>) -> Result<()> {
     let written =
         work.context.home.write_factor_file(path, content).map_err(|error| match error {
@@ -218,24 +224,32 @@ fn write_new(path: &Path, content: &[u8], work: &Work<'_>) -> Result<()> {
         })?;
     if let Some(old) = written {
         let (path, old) = (path.display(), old.display());
-        say(&format!(
-            "{path} was of a change that never took effect and opens nothing; it is {old} now"
-        ));
+        say(&format!("{path} was of a change that did not take effect so far; it is {old} now"));
     }
     Ok(())
 }
 
 /// What is said when a repeated command finds that its interrupted first run had succeeded.
-fn went_through(set: &FactorSet) -> Report {
-    say("The change that was interrupted had gone through; what it gave out holds.");
-    let mut report = report(set);
+fn went_through(settled: &SettledChange) -> Report {
+    say(match settled.attempt {
+        Attempt::Last => {
+            "The change that was interrupted had gone through; what it gave out holds."
+        }
+        Attempt::Earlier => {
+            "An earlier one of the changes that were interrupted had gone through; what that one gave \
+             out holds: its files end in .superseded."
+        }
+    });
+    let mut report = report(&settled.factors);
+    report.json["earlier_attempt"] = (settled.attempt == Attempt::Earlier).into();
     report.json["went_through_before"] = true.into();
     report
 }
 
 /// Whether an interrupted change of this device removed the factor already.
 async fn removed_before(user: &SignedIn<'_>, id: FactorId) -> Result<Option<Report>> {
-    let done = user.settle_interrupted().await?.filter(|set| set.factor(id).is_none());
+    let settled = user.settle_interrupted().await?;
+    let done = settled.filter(|settled| settled.factors.factor(id).is_none());
     Ok(done.as_ref().map(went_through))
 }
 
@@ -244,8 +258,17 @@ fn path(option: &Option<std::path::PathBuf>) -> Result<&Path> {
 }
 
 async fn commit(user: &SignedIn<'_>, draft: FactorDraft) -> Result<Report> {
-    let set = user.commit_factors(draft).await?;
-    Ok(report(&set))
+    match user.commit_factors(draft).await {
+        Ok(set) => Ok(report(&set)),
+        Err(error) => {
+            if matches!(error, Error::BackupOf { .. }) {
+                say(
+                    "The factors are changed, but a backup is not good: run `sharekeep backup verify`.",
+                );
+            }
+            Err(error)
+        }
+    }
 }
 
 async fn status(user: &SignedIn<'_>) -> Result<Report> {

@@ -9,6 +9,7 @@ mod device;
 mod doctor;
 mod exit;
 mod factor;
+mod fresh_preparation;
 mod init;
 mod login;
 mod message;

@@ -21,17 +21,30 @@ impl Report {
     pub(crate) fn new(text: impl Into<String>, json: Value) -> Self {
         Self { text: text.into(), json, code: 0 }
     }
+
+    /// Prints it before the command has ended; what is left is how that ends.
+    pub(crate) fn print_early(self, json: bool) -> Self {
+        print(&self, json);
+        Self { text: String::new(), json: Value::Null, code: self.code }
+    }
 }
 
 /// Prints a result.
 pub(crate) fn success(report: &Report, json: bool) -> ExitCode {
-    let text = if json { report.json.to_string() } else { report.text.trim_end().to_owned() };
-    if text.is_empty() {
-        return ExitCode::from(report.code);
-    }
-    // A closed pipe (`| head`) is the reader's choice, not a failure of ours.
-    let _ = writeln!(std::io::stdout(), "{text}");
+    print(report, json);
     ExitCode::from(report.code)
+}
+
+fn print(report: &Report, json: bool) {
+    let text = match &report.json {
+        Value::Null if json => return,
+        value if json => value.to_string(),
+        _ => report.text.trim_end().to_owned(),
+    };
+    if !text.is_empty() {
+        // A closed pipe (`| head`) is the reader's choice, not a failure of ours.
+        let _ = writeln!(std::io::stdout(), "{text}");
+    }
 }
 
 /// Prints a failure: for people on standard error, for programs as the one object.

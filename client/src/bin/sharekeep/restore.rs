@@ -1,6 +1,7 @@
 use crate::arguments::{Common, RecoverOffline, Restore};
 use crate::context::{Context, Work};
 use crate::exit;
+use crate::fresh_preparation;
 use crate::output::{Report, say, table};
 use crate::prompt;
 use crate::unlock;
@@ -11,9 +12,10 @@ use std::io::Read;
 use std::time::Instant;
 
 pub(crate) async fn run(common: &Common, options: &Restore) -> Result<Report> {
-    let context = Context::open(common)?;
+    let passphrase = prompt::passphrase(common)?;
+    let context = Context::open_with(common, &passphrase)?;
     let with = unlock::ask(&options.unlock)?;
-    context
+    let report = context
         .signed_in(async |user, work| {
             let lost = lost(options, work).await?;
             let began = Instant::now();
@@ -21,7 +23,17 @@ pub(crate) async fn run(common: &Common, options: &Restore) -> Result<Report> {
             let report = user.restore(&unlocked, &lost).await?;
             Ok(describe(&report, &lost, began))
         })
-        .await
+        .await?;
+    // The restore is done, whatever may be wrong here.
+    let wanted = context.home.wants_fresh_preparation().unwrap_or(false);
+    if options.no_fresh_preparation || !wanted {
+        return Ok(report);
+    }
+    // The wallets sign from now on: other commands must be able to work here.
+    drop(context);
+    let report = report.print_early(common.json);
+    fresh_preparation::make(common, &passphrase).await;
+    Ok(report)
 }
 
 /// Which of the other devices are lost. It is never guessed: a thief's device must not stay, and a

@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 use sharekeep_schemas::{DeviceId, FactorId, FactorKind};
+use std::num::NonZeroU8;
 use std::path::PathBuf;
 
 #[derive(Subcommand)]
@@ -46,6 +47,9 @@ pub(crate) struct NewFactors {
     /// Write the cloud file here; put it into your cloud storage
     #[arg(long, value_name = "FILE")]
     pub(crate) new_cloud_file: Option<PathBuf>,
+    /// How many wrong guesses destroy the new passcode, 1 to 255 [default: the service's, 10]
+    #[arg(long, value_name = "N")]
+    pub(crate) guesses: Option<NonZeroU8>,
 }
 
 /// The user's word that guesses may destroy every factor.
@@ -190,6 +194,10 @@ pub(crate) struct Restore {
     /// No device is lost
     #[arg(long, group = "old-devices")]
     pub(crate) keep_old_devices: bool,
+    /// Go on with the preparation that came with the backups; otherwise a fresh one is made once
+    /// all is reported, which takes a while and can be interrupted
+    #[arg(long)]
+    pub(crate) no_fresh_preparation: bool,
 }
 
 #[derive(Args)]
