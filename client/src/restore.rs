@@ -164,8 +164,9 @@ impl SignedIn<'_> {
                 Err(_) => self.take_over_singly(unlocked, batch, lost).await,
             });
         }
-        // A lost device is revoked with the wallets; where none came back, without them.
-        if !lost.is_empty() && !results.iter().any(Result::is_ok) {
+        // A lost device is revoked with the wallets; where none came back, without them. With nothing
+        // to take over at all, the enclave still is to know that this device has shown a factor.
+        if (wallets.is_empty() || !lost.is_empty()) && !results.iter().any(Result::is_ok) {
             self.take_over_batch(unlocked, &mut [], lost).await?;
         }
         // Where the enclave says that it lacks its half of the one that came along, this half is

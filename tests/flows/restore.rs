@@ -212,6 +212,24 @@ async fn a_dkls23_wallet_is_prepared_while_it_is_restored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_second_device_joins_with_a_factor_where_there_is_nothing_to_restore_yet() {
+    let deployment = Deployment::start().await;
+    let homes = tempfile::tempdir().unwrap();
+    let phone = Phone::fresh(&deployment, &homes.path().join("phone"), "alice").await;
+    let code = phone.set_up_with_passcode("1234").await;
+    let tablet = Phone::fresh(&deployment, &homes.path().join("tablet"), "alice").await;
+    // A factor that was only unlocked was shown to nobody.
+    tablet.user().unlock(with_code(&code)).await.unwrap();
+    let error = tablet.user().revoke_device(phone.device()).await.unwrap_err();
+    assert_eq!(error.code(), Some(ProblemCode::FactorNeeded), "{error}");
+    let report = tablet.restore(with_code(&code), &[]).await.unwrap();
+    assert!(report.is_complete() && report.wallets.is_empty());
+    let wallet = tablet.create_frost().await;
+    tablet.sign(wallet, &note("made on the second")).await;
+    tablet.user().revoke_device(phone.device()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_devices_that_restore_at_once_both_end_with_all_wallets() {
     let deployment = Deployment::start().await;
     let homes = tempfile::tempdir().unwrap();

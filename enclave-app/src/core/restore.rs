@@ -66,7 +66,11 @@ impl Request<'_> {
         }
         let mut writes = match self.note_proved(&caller, current.record.id, &lost)? {
             Noted::Before(own) => vec![unchanged(RecordKey::Recovery(user), current.version), own],
-            Noted::Now(own) => vec![self.touch_recovery(&caller, &current)?, own],
+            Noted::Now(own) => vec![
+                self.touch_recovery(&caller, &current)?,
+                own,
+                self.event(user, session.device, EventKind::RecoveryUnlocked),
+            ],
         };
         let mut restored = Vec::with_capacity(proved.len());
         let prepared = self.take_preparations(&caller, &payload, &lost, &mut writes)?;
@@ -92,7 +96,9 @@ impl Request<'_> {
         if !lost.is_empty() {
             writes.push(self.event(user, session.device, EventKind::DeviceRevoked));
         }
-        writes.push(self.event(user, session.device, EventKind::WalletsRestored));
+        if !payload.wallets.is_empty() {
+            writes.push(self.event(user, session.device, EventKind::WalletsRestored));
+        }
         if writes.len() > MAX_WRITES_PER_COMMIT {
             return Err(ProblemCode::TooMany.into());
         }

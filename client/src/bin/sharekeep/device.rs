@@ -1,10 +1,10 @@
 use crate::arguments::{Common, DeviceCommand};
 use crate::context::{Context, now_unix_s};
-use crate::output::{Report, printable, say, table};
+use crate::output::{Report, printable, table};
 use crate::prompt::confirm;
 use serde_json::json;
 use sharekeep::{Error, Result};
-use sharekeep_schemas::{DeviceId, ProblemCode};
+use sharekeep_schemas::DeviceId;
 
 pub(crate) async fn run(common: &Common, command: &DeviceCommand) -> Result<Report> {
     let context = Context::open(common)?;
@@ -54,21 +54,10 @@ async fn revoke(context: &Context, id: DeviceId, yes: bool) -> Result<Report> {
     confirm(&format!("Revoke {id}? It can't sign in any more."), yes)?;
     context
         .signed_in(async |user, _| {
-            if let Err(error) = user.revoke_device(id).await {
-                error.code().and_then(|code| hint(code, id)).iter().for_each(|hint| say(hint));
-                return Err(error);
-            }
+            user.revoke_device(id).await?;
             Ok(Report::new(format!("{id} is revoked."), json!({ "device": id, "revoked": true })))
         })
         .await
-}
-
-/// What helps when a device may not be revoked.
-fn hint(code: ProblemCode, id: DeviceId) -> Option<String> {
-    // Whoever holds nothing but a token must not lock the user's devices out.
-    (code == ProblemCode::FactorNeeded).then(|| {
-        format!("This device never showed a factor. Unlock first: `sharekeep restore --lost {id}`")
-    })
 }
 
 pub(crate) async fn events(common: &Common) -> Result<Report> {
@@ -98,15 +87,6 @@ fn ago(at_unix_s: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_device_that_never_showed_a_factor_is_told_to_unlock_before_it_revokes() {
-        let id = DeviceId::new([250; 16]);
-        let hint = |code| hint(code, id);
-        let told = hint(ProblemCode::FactorNeeded).unwrap();
-        assert!(told.contains(&format!("restore --lost {id}")), "{told}");
-        assert_eq!(hint(ProblemCode::NotFound), None);
-    }
 
     #[test]
     fn a_time_is_told_in_a_unit_that_fits() {

@@ -3,6 +3,7 @@
 use crate::exit;
 use serde_json::{Value, json};
 use sharekeep::Error;
+use sharekeep_schemas::ProblemCode;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -64,8 +65,21 @@ pub(crate) fn failure(error: &Error, json: bool) -> ExitCode {
         let _ = writeln!(std::io::stdout(), "{object}");
     } else {
         say(&format!("error: {error}"));
+        error.code().and_then(hint).into_iter().for_each(say);
     }
     ExitCode::from(code)
+}
+
+/// What helps where a refusal alone does not say.
+fn hint(code: ProblemCode) -> Option<&'static str> {
+    match code {
+        // Whoever holds nothing but a token must not do this.
+        ProblemCode::FactorNeeded => Some(
+            "Unlock a factor on this device with `sharekeep restore`, also where there is nothing to \
+             restore; with `--lost DEVICE` it revokes another.",
+        ),
+        _ => None,
+    }
 }
 
 /// Prints why the command line was not understood, or the help that was asked for.
