@@ -64,13 +64,15 @@ impl Request<'_> {
         if lost.iter().any(|device| !devices.contains_key(device)) {
             return Err(ProblemCode::NotFound.into());
         }
-        let mut writes = match self.note_proved(&caller, current.record.id, &lost)? {
+        let noted = self.note_proved(&caller, current.record.id, &lost)?;
+        let happened = match &noted {
+            _ if !payload.wallets.is_empty() => Some(EventKind::WalletsRestored),
+            Noted::Now(_) => Some(EventKind::RecoveryUnlocked),
+            Noted::Before(_) => None,
+        };
+        let mut writes = match noted {
             Noted::Before(own) => vec![unchanged(RecordKey::Recovery(user), current.version), own],
-            Noted::Now(own) => vec![
-                self.touch_recovery(&caller, &current)?,
-                own,
-                self.event(user, session.device, EventKind::RecoveryUnlocked),
-            ],
+            Noted::Now(own) => vec![self.touch_recovery(&caller, &current)?, own],
         };
         let mut restored = Vec::with_capacity(proved.len());
         let prepared = self.take_preparations(&caller, &payload, &lost, &mut writes)?;
@@ -96,9 +98,7 @@ impl Request<'_> {
         if !lost.is_empty() {
             writes.push(self.event(user, session.device, EventKind::DeviceRevoked));
         }
-        if !payload.wallets.is_empty() {
-            writes.push(self.event(user, session.device, EventKind::WalletsRestored));
-        }
+        writes.extend(happened.map(|kind| self.event(user, session.device, kind)));
         if writes.len() > MAX_WRITES_PER_COMMIT {
             return Err(ProblemCode::TooMany.into());
         }
