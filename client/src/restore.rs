@@ -14,9 +14,11 @@ use sharekeep_mpc::{KeyShare, PossessionBinding, Preparation};
 use sharekeep_recovery::UserBackup;
 use sharekeep_schemas::limits::MAX_WALLETS_PER_RESTORE;
 use sharekeep_schemas::sealed::{
-    Restore, Restored, RestoredStatus, RestoredWallet, SealedBackup, VERSION,
+    PreparedHalf, Restore, Restored, RestoredStatus, RestoredWallet, SealedBackup, VERSION,
 };
-use sharekeep_schemas::{DeviceId, PreparationScope, Protocol, WalletId, WalletStatus};
+use sharekeep_schemas::{
+    DeviceId, PreparationId, PreparationScope, Protocol, WalletId, WalletStatus,
+};
 use sharekeep_steps::DurableStep;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -164,10 +166,13 @@ impl SignedIn<'_> {
                 Err(_) => self.take_over_singly(unlocked, batch, lost).await,
             });
         }
-        // A lost device is revoked with the wallets; where none came back, without them. With nothing
-        // to take over at all, the enclave still is to know that this device has shown a factor.
-        if (wallets.is_empty() || !lost.is_empty()) && !results.iter().any(Result::is_ok) {
-            self.take_over_batch(unlocked, &mut [], lost).await?;
+        // A lost device is revoked with the wallets; where none came back, without them. Nor does it
+        // take one for the enclave to know that this device has shown a factor.
+        if !results.iter().any(Result::is_ok) {
+            let shown = self.take_over_batch(unlocked, &mut [], lost).await;
+            if results.is_empty() || !lost.is_empty() {
+                shown?;
+            }
         }
         // Where the enclave says that it lacks its half of the one that came along, this half is
         // worth nothing. A refusal says nothing: anybody on the way can make one.
@@ -214,11 +219,12 @@ impl SignedIn<'_> {
     ) -> Result<Vec<Result<bool>>> {
         let (client, session) = (self.client(), self.session());
         let (keys, device) = (&unlocked.unlocked.keys, self.home().device().id());
+        let half = self.home().preparation(PAIR)?.map(|held| held.id);
         let held = &*wallets;
         let payload = &|pop: &PopValue| Restore {
             version: VERSION,
             // A share that is not this party's proves nothing; the answer will lack its wallet.
-            wallets: held.iter().filter_map(|wallet| proof(wallet, pop)).collect(),
+            wallets: held.iter().filter_map(|wallet| proof(wallet, half, pop)).collect(),
             lost: lost.to_vec(),
             unlock: keys.unlock_device(self.tenant(), self.user_id(), device, pop).to_vec(),
         };
@@ -268,11 +274,16 @@ impl SignedIn<'_> {
     }
 }
 
-fn proof(wallet: &HeldWallet, pop: &PopValue) -> Option<RestoredWallet> {
+fn proof(
+    wallet: &HeldWallet,
+    half: Option<PreparationId>,
+    pop: &PopValue,
+) -> Option<RestoredWallet> {
     let prepared_by = match wallet.holding {
         Holding::Restoring { prepared_by } => prepared_by,
         Holding::Registered | Holding::Offline => None,
     };
+    let prepared = half.zip(prepared_by).map(|(id, device)| PreparedHalf { id, device });
     let binding = PossessionBinding {
         wallet: wallet.id.as_bytes(),
         epoch: wallet.epoch,
@@ -281,7 +292,7 @@ fn proof(wallet: &HeldWallet, pop: &PopValue) -> Option<RestoredWallet> {
     };
     let proof = wallet.share().prove_possession(&binding, &mut OsRng).ok()?;
     let proof = proof.as_bytes().to_vec();
-    Some(RestoredWallet { wallet: wallet.id, epoch: wallet.epoch, proof, prepared_by })
+    Some(RestoredWallet { wallet: wallet.id, epoch: wallet.epoch, proof, prepared })
 }
 
 /// A wallet as an opened backup gives it.

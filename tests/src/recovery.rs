@@ -137,7 +137,7 @@ impl User<'_> {
                 };
                 let proof = wallet.share.prove_possession(&binding, &mut OsRng).unwrap();
                 let proof = proof.as_bytes().to_vec();
-                RestoredWallet { wallet: wallet.id, epoch: 1, proof, prepared_by: None }
+                RestoredWallet { wallet: wallet.id, epoch: 1, proof, prepared: None }
             });
             let unlock = keys.unlock_device(&self.tenant, &self.id(), self.device, pop);
             sharekeep_schemas::codec::encode(&Restore {

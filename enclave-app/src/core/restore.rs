@@ -16,7 +16,7 @@ use sharekeep_schemas::enclave::{RecordKey, RecordQuery, Row, Write};
 use sharekeep_schemas::limits::{
     MAX_DEVICES_PER_USER, MAX_WALLETS_PER_RESTORE, MAX_WRITES_PER_COMMIT,
 };
-use sharekeep_schemas::sealed::{Restore, Restored, RestoredStatus, RestoredWallet};
+use sharekeep_schemas::sealed::{PreparedHalf, Restore, Restored, RestoredStatus, RestoredWallet};
 use sharekeep_schemas::{
     DeviceId, EventKind, PreparationScope, ProblemCode, Protocol, Scope, WalletStatus,
 };
@@ -57,7 +57,7 @@ impl Request<'_> {
             .map_err(|_| ProblemCode::PossessionInvalid)?;
         let mut proved = Vec::with_capacity(payload.wallets.len());
         for wallet in &payload.wallets {
-            proved.push((self.proved(&caller, &envelope, wallet)?, wallet.prepared_by));
+            proved.push((self.proved(&caller, &envelope, wallet)?, wallet.prepared));
         }
         let holders = proved.iter().flat_map(|(loaded, _)| &loaded.record.devices);
         let devices = self.devices_named(&caller, lost.iter().chain(holders))?;
@@ -76,9 +76,9 @@ impl Request<'_> {
         };
         let mut restored = Vec::with_capacity(proved.len());
         let prepared = self.take_preparations(&caller, &payload, &lost, &mut writes)?;
-        for (loaded, prepared_by) in proved {
-            let source = (loaded.record.protocol == Protocol::Cggmp24).then_some(prepared_by);
-            let prepared = source.flatten().is_some_and(|device| prepared == Some(device));
+        for (loaded, named) in proved {
+            let named = named.filter(|_| loaded.record.protocol == Protocol::Cggmp24);
+            let prepared = named.is_some() && named == prepared;
             restored.push(self.take_over(
                 &caller,
                 loaded,
@@ -125,8 +125,8 @@ impl Request<'_> {
         queries.extend(self.deployment_queries());
         let wallets = payload.wallets.iter().map(|restored| restored.wallet);
         queries.extend(wallets.map(|wallet| RecordQuery::One(RecordKey::Wallet { user, wallet })));
-        if let Some(from) = preparation_source(payload) {
-            let keys = BTreeSet::from([from, caller.session.device]);
+        if let Some(named) = named_preparation(payload) {
+            let keys = BTreeSet::from([named.device, caller.session.device]);
             queries.extend(keys.into_iter().map(|id| RecordQuery::One(pair_key(caller, id))));
         }
         queries
@@ -225,48 +225,46 @@ impl Request<'_> {
         })
     }
 
-    /// Takes the server's half of a pair's preparation over, from the first device that the backups
-    /// name; says from which one this device has it now. What this device prepared itself stays, and
-    /// what a failed proof locked is not taken along.
+    /// Takes the server's half of a pair's preparation over: the first one that the backups name.
+    /// Says which one this device has now. What this device prepared itself stays, and what a failed
+    /// proof locked is not taken along.
     fn take_preparations(
         &self,
         caller: &Caller,
         payload: &Restore,
         lost: &BTreeSet<DeviceId>,
         writes: &mut Vec<Write>,
-    ) -> Result<Option<DeviceId>, Stop> {
+    ) -> Result<Option<PreparedHalf>, Stop> {
         let user = caller.session.user;
         let mine = caller.session.device;
-        let Some(from) = preparation_source(payload) else { return Ok(None) };
+        let Some(named) = named_preparation(payload) else { return Ok(None) };
+        let from = named.device;
+        let held = self.pair(caller, mine)?;
         let Some((source, version)) = self.pair(caller, from)? else {
-            return self.has(caller, from);
+            // Gone from where it was: a repeated restore finds it at this device.
+            let held = held.filter(|(record, _)| record.id == named.id && !record.is_locked());
+            return Ok(held.map(|_| named));
         };
         let locked = lock(&self.core.memory).is_locked(user, Locked::Pair(from, Protocol::Cggmp24));
-        if locked || source.is_locked() {
+        // The other device made a newer one since: its half is in no backup.
+        if locked || source.is_locked() || source.id != named.id {
             return Ok(None);
         }
         if from == mine {
-            return Ok(Some(from));
+            return Ok(Some(named));
         }
         if lost.contains(&from) {
             writes.push(delete(pair_key(caller, from), version));
         }
-        match self.pair(caller, mine)? {
-            Some((held, _)) if held.id == source.id => Ok(Some(from)),
-            Some(_) => Ok(None),
+        match held {
+            Some((held, _)) => Ok((held.id == source.id).then_some(named)),
             None => {
                 let plaintext = source.encode();
                 let content = Content::lasting(&plaintext, Row::Empty);
                 writes.push(self.put(caller, pair_key(caller, mine), None, content)?);
-                Ok(Some(from))
+                Ok(Some(named))
             }
         }
-    }
-
-    /// The server's half is gone from where it was: a repeated restore finds it at this device.
-    fn has(&self, caller: &Caller, from: DeviceId) -> Result<Option<DeviceId>, Stop> {
-        let held = self.pair(caller, caller.session.device)?;
-        Ok(held.filter(|(record, _)| !record.is_locked()).map(|_| from))
     }
 
     fn pair(
@@ -282,9 +280,9 @@ impl Request<'_> {
     }
 }
 
-/// The first device that the backups name.
-fn preparation_source(payload: &Restore) -> Option<DeviceId> {
-    payload.wallets.iter().find_map(|wallet| wallet.prepared_by)
+/// The first preparation that the backups name.
+fn named_preparation(payload: &Restore) -> Option<PreparedHalf> {
+    payload.wallets.iter().find_map(|wallet| wallet.prepared)
 }
 
 fn pair_key(caller: &Caller, device: DeviceId) -> RecordKey {

@@ -65,7 +65,7 @@ pub(crate) fn payloads() {
         wallet: wallet(),
         epoch: 1,
         proof: vec![1; 65],
-        prepared_by: Some(device()),
+        prepared: Some(PreparedHalf { id: PreparationId::new([7; 32]), device: device() }),
     };
     put(
         "restore",

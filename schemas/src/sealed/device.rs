@@ -1,4 +1,4 @@
-use crate::ids::{DeviceId, WalletId};
+use crate::ids::{DeviceId, PreparationId, WalletId};
 use crate::words::WalletStatus;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
@@ -52,9 +52,18 @@ pub struct RestoredWallet {
     /// that the server chose.
     #[serde(with = "serde_bytes")]
     pub proof: Vec<u8>,
-    /// The device whose half of the preparation was in the backup; the server's half is taken
-    /// over with it.
-    pub prepared_by: Option<DeviceId>,
+    /// The preparation of which the backup had a half; the server's half is taken over with it.
+    pub prepared: Option<PreparedHalf>,
+}
+
+/// Names the preparation of a pair.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreparedHalf {
+    /// Which. The device may have made a newer one since.
+    pub id: PreparationId,
+    /// The device that made it.
+    pub device: DeviceId,
 }
 
 /// Wallets were taken over.

@@ -39,7 +39,9 @@ pub use ceremony::{
     CeremonyAborted, CeremonyAnswer, CeremonyResult, CreateWallet, StartCeremony, StartKind,
     StepCeremony,
 };
-pub use device::{DeviceChanged, NameDevice, Restore, Restored, RestoredStatus, RestoredWallet};
+pub use device::{
+    DeviceChanged, NameDevice, PreparedHalf, Restore, Restored, RestoredStatus, RestoredWallet,
+};
 pub use recovery::{
     ChangeFactors, FactorWrap, FactorsChanged, FinishGuess, GuessFinished, GuessStarted, OpenWrap,
     PasscodeRegistered, RecoveryOpened, RegisterPasscode, StartGuess,

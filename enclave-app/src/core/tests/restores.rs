@@ -9,7 +9,9 @@ use sharekeep_mpc::{PartyIndex, PossessionBinding};
 use sharekeep_recovery::RecoveryKeys;
 use sharekeep_schemas::ProblemCode::{self, *};
 use sharekeep_schemas::enclave::{RecordKey, Row, Write};
-use sharekeep_schemas::sealed::{PutBackup, Restore, Restored, RestoredWallet, SessionRenewed};
+use sharekeep_schemas::sealed::{
+    PreparedHalf, PutBackup, Restore, Restored, RestoredWallet, SessionRenewed,
+};
 use sharekeep_schemas::{DeviceId, Protocol, Scheme, WalletStatus, limits};
 
 const FROST: (Scheme, Protocol) = (Scheme::EddsaEd25519, Protocol::Frost);
@@ -77,7 +79,8 @@ impl Scene {
     > {
         let user = self.owner.user;
         let (sealed, opener) = client.seal_with(&self.world, "/v1/restore", |pop| {
-            let prove = |(held, prepared_by): &(&Held, Option<DeviceId>)| {
+            let prove = |(held, from): &(&Held, Option<DeviceId>)| {
+                let half = held.prepared.as_ref().zip(*from);
                 let binding = PossessionBinding {
                     wallet: held.id.as_bytes(),
                     epoch: 1,
@@ -89,7 +92,7 @@ impl Scene {
                     wallet: held.id,
                     epoch: 1,
                     proof: proof.as_bytes().to_vec(),
-                    prepared_by: *prepared_by,
+                    prepared: half.map(|((id, _), device)| PreparedHalf { id: *id, device }),
                 }
             };
             let unlock = taking.keys.unlock_device(&client.tenant, &user, client.device, pop);
@@ -277,6 +280,27 @@ fn a_restored_device_signs_at_once_with_the_preparation_of_its_backup() {
         let old = sign_raw(&scene.world, &scene.phone, &scene.wallet, b"hello");
         assert_eq!(old.is_ok(), !lose);
     }
+}
+
+#[test]
+fn a_backup_older_than_the_other_devices_preparation_says_that_one_must_be_made() {
+    let (world, phone) = (World::new(), Client::new("shop", "alice"));
+    let owner = Owner::sign_up(&world, &phone);
+    let mut wallet = active(&world, &phone, CGGMP24.0, CGGMP24.1);
+    for set in [1, 2] {
+        world.core.primes.add_set(test_primes(set));
+    }
+    prepare_for(&world, &phone, &mut wallet).unwrap();
+    let backed_up = wallet.prepared.take();
+    prepare_for(&world, &phone, &mut wallet).unwrap();
+    wallet.prepared = backed_up;
+    let tablet = Client::new("shop", "alice");
+    tablet.login(&world);
+    let scene = Scene { world, phone, owner, wallet, tablet };
+    let from = scene.phone.device;
+    let taking = Taking { wallets: vec![(&scene.wallet, Some(from))], ..scene.taking(&[]) };
+    let restored = scene.restore(&scene.tablet, &taking).unwrap();
+    assert!(!restored.wallets[0].prepared);
 }
 
 #[test]
