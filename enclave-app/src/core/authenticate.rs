@@ -97,7 +97,9 @@ impl Request<'_> {
         }
         // A session that another enclave opened while the device was being revoked was not deleted
         // with it.
-        let device = self.device(&vault, session.user, session.device)?.ok_or_else(unfit)?;
+        let device = self.device(&vault, session.user, session.device)?;
+        // One that made room for another is forgotten, and its sessions with it.
+        let device = device.ok_or(ProblemCode::SessionUnknown)?;
         if device.record.revoked_at_unix_s.is_some() {
             return Err(ProblemCode::DeviceRevoked.into());
         }

@@ -61,9 +61,6 @@ impl Request<'_> {
         }
         let holders = proved.iter().flat_map(|(loaded, _)| &loaded.record.devices);
         let devices = self.devices_named(&caller, lost.iter().chain(holders))?;
-        if lost.iter().any(|device| !devices.contains_key(device)) {
-            return Err(ProblemCode::NotFound.into());
-        }
         let noted = self.note_proved(&caller, current.record.id, &lost)?;
         let happened = match &noted {
             _ if !payload.wallets.is_empty() => Some(EventKind::WalletsRestored),
@@ -90,12 +87,17 @@ impl Request<'_> {
         }
         let (sessions, ended) = self.sessions_on(&caller, &lost)?;
         writes.extend(ended);
-        for (device, loaded) in devices.iter().filter(|(device, _)| lost.contains(device)) {
-            if loaded.record.revoked_at_unix_s.is_none() {
-                writes.push(self.write_revoked(&caller.vault, user, *device, loaded)?);
+        let before = writes.len();
+        for device in &lost {
+            match devices.get(device) {
+                Some(loaded) if loaded.record.revoked_at_unix_s.is_some() => {}
+                Some(loaded) => {
+                    writes.push(self.write_revoked(&caller.vault, user, *device, loaded)?);
+                }
+                None => writes.push(self.write_barred(&caller.vault, user, *device)?),
             }
         }
-        if !lost.is_empty() {
+        if writes.len() > before {
             writes.push(self.event(user, session.device, EventKind::DeviceRevoked));
         }
         writes.extend(happened.map(|kind| self.event(user, session.device, kind)));

@@ -73,8 +73,8 @@ pub struct FactorsChanged {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct RecoveryOpened {
     /// The signed list of factors: one, the newest. It carries the signatures by which a device that
-    /// pins an older recovery key follows to this one. None if recovery was never set up: that too is
-    /// said under seal, because a device forgets an unfinished change by it.
+    /// pins an older recovery key follows to this one. None if the store shows that recovery
+    /// was never set up: said under seal, because a device sets it up then.
     pub statements: Vec<serde_bytes::ByteBuf>,
     /// The sealed seed of each factor that needs no passcode.
     pub wraps: Vec<OpenWrap>,

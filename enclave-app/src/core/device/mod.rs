@@ -94,7 +94,7 @@ impl Request<'_> {
             other.record.proved.is_some() && !leaving.contains(id)
         };
         if others.iter().filter(proved).count() >= MAX_PROVED_DEVICES_PER_USER {
-            let detail = "too many devices: say which are lost";
+            let detail = "too many devices: revoke one, or restore and say which are lost";
             return Err(Refusal::saying(ProblemCode::TooMany, detail).into());
         }
         let record = DeviceRecord { proved: Some(recovery), ..record.clone() };
@@ -121,6 +121,24 @@ impl Request<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The write that keeps a device out whose record is not there: it made room for another, or
+    /// somebody hides it.
+    pub(super) fn write_barred(
+        &self,
+        vault: &Vault,
+        user: UserId,
+        device: DeviceId,
+    ) -> Result<Write, Stop> {
+        let barred = DeviceRecord {
+            identity_key: [0; 32],
+            registered_at_unix_s: self.now,
+            name: None,
+            proved: None,
+            revoked_at_unix_s: Some(self.now),
+        };
+        self.write_device(vault, user, device, &barred, None)
     }
 
     /// The write that revokes a device.

@@ -32,7 +32,7 @@ impl Request<'_> {
                 wraps.push(OpenWrap { factor, kind, wrapped_seed: registered.wrapped_seed });
             }
         }
-        // None is said under seal too: a device forgets an unfinished change by it.
+        // None is said under seal too: by it a device decides that recovery may be set up.
         let statements = current.map(|current| ByteBuf::from(current.record.statement));
         let statements = statements.into_iter().collect();
         let body = envelope.answer(self.core, &RecoveryOpened { statements, wraps })?;

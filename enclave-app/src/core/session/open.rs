@@ -73,6 +73,7 @@ impl Request<'_> {
             RecordQuery::One(RecordKey::Session(id)),
             RecordQuery::One(RecordKey::Token(token)),
             RecordQuery::One(RecordKey::Device { user, device: payload.device }),
+            RecordQuery::DevicesOf(user),
             RecordQuery::SessionsOf(user),
         ])?;
 
@@ -174,16 +175,15 @@ impl Request<'_> {
             return Err(ProblemCode::DeviceRevoked.into());
         }
         if let Some(LoadedDevice { record, version }) = self.device(opening.vault, user, device)? {
-            if record.identity_key != opening.payload.device_identity_key {
-                return Err(ProblemCode::SessionProofInvalid.into());
-            }
             if record.revoked_at_unix_s.is_some() {
                 return Err(ProblemCode::DeviceRevoked.into());
+            }
+            if record.identity_key != opening.payload.device_identity_key {
+                return Err(ProblemCode::SessionProofInvalid.into());
             }
             let known = unchanged(RecordKey::Device { user, device }, version);
             return Ok((vec![known], BTreeSet::new()));
         }
-        self.records.require(&[RecordQuery::DevicesOf(user)])?;
         let leaving = self.leaving_devices(opening)?;
         let mut writes = Vec::new();
         for (left, version) in &leaving {
@@ -256,7 +256,7 @@ impl Request<'_> {
     }
 
     /// The sessions that must leave: those that are over or on a device that leaves, and the oldest
-    /// beyond the limit. Says of each whether this ends it for good: a session without its device's
+    /// beyond the limit, first those of devices that never showed a factor. Says of each whether this ends it for good: a session without its device's
     /// record is over by that, once it is committed.
     fn leaving_sessions(
         &self,
@@ -264,6 +264,10 @@ impl Request<'_> {
         devices: &BTreeSet<DeviceId>,
     ) -> Result<Vec<(SessionKeyId, bool)>, Stop> {
         let listed = self.sessions(opening.vault, opening.tenant, opening.user)?;
+        let known = self.living_devices(opening.vault, opening.user)?;
+        let proved = |device: &DeviceId| {
+            known.get(device).is_some_and(|loaded| loaded.record.proved.is_some())
+        };
         let mut leaving = Vec::new();
         let mut living = Vec::new();
         for (id, session) in listed.into_iter().filter(|(id, _)| *id != opening.id) {
@@ -272,12 +276,12 @@ impl Request<'_> {
             if over || devices.contains(&session.device) {
                 leaving.push((id, false));
             } else {
-                living.push((session.opened_at_unix_s, id));
+                living.push((proved(&session.device), session.opened_at_unix_s, id));
             }
         }
         living.sort_unstable();
         let surplus = (living.len() + 1).saturating_sub(limits::MAX_SESSIONS_PER_USER);
-        leaving.extend(living.into_iter().take(surplus).map(|(_, id)| (id, true)));
+        leaving.extend(living.into_iter().take(surplus).map(|(_, _, id)| (id, true)));
         Ok(leaving)
     }
 }

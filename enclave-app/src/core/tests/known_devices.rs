@@ -185,6 +185,17 @@ fn there_is_always_room_for_a_new_device_of_the_user() {
 }
 
 #[test]
+fn sessions_of_devices_without_a_factor_leave_before_the_users_own() {
+    let scene = scene();
+    let Scene { world, phone, wallet, .. } = &scene;
+    for _ in 0..2 * limits::MAX_SESSIONS_PER_USER {
+        world.pass(1);
+        Client::new("shop", "alice").login(world);
+    }
+    assert_eq!(sign_raw(world, phone, wallet, b"hello"), Ok(1));
+}
+
+#[test]
 fn two_devices_at_once_are_not_both_the_last_that_may_show_a_factor() {
     let scene = scene();
     let laptop = Client::new("shop", "alice");

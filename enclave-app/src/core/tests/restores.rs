@@ -250,11 +250,30 @@ fn requests_that_contradict_themselves_are_refused() {
     assert_eq!(refused(&|payload| payload.lost = vec![mine]), MalformedRequest);
     let twice = |payload: &mut Restore| payload.wallets.push(payload.wallets[0].clone());
     assert_eq!(refused(&twice), MalformedRequest);
-    assert_eq!(refused(&|payload| payload.lost = vec![DeviceId::new([1; 16])]), NotFound);
     let many = |payload: &mut Restore| {
         payload.wallets = vec![payload.wallets[0].clone(); limits::MAX_WALLETS_PER_RESTORE + 1];
     };
     assert_eq!(refused(&many), TooMany);
+}
+
+#[test]
+fn a_lost_device_that_is_not_there_any_more_is_kept_out_as_well() {
+    let scene = scene();
+    // It made room for others; or a function hides it.
+    let gone = Client::new("shop", "alice");
+    gone.login(&scene.world);
+    let key = RecordKey::Device { user: scene.owner.user, device: gone.device };
+    let hidden = scene.world.store.borrow_mut().remove(&key).unwrap();
+    let taking = scene.taking(&[gone.device]);
+    let (answer, _) = scene.ask(&scene.tablet, &taking, |_| ()).unwrap();
+    scene.world.store.borrow_mut().insert(key.clone(), hidden);
+    assert!(scene.world.commit(&answer.1).is_err());
+    scene.world.store.borrow_mut().remove(&key);
+    scene.restore(&scene.tablet, &taking).unwrap();
+    assert!(scene.revoked(gone.device));
+    let again = gone.again();
+    let refused = again.login_refused(&scene.world, &again.token(scene.world.now.get()));
+    assert_eq!(refused.code, DeviceRevoked);
 }
 
 #[test]
