@@ -1,0 +1,141 @@
+"""Runs a command beside an emulated AWS that holds the product's tables and key:
+
+    python with_aws.py CACHE COMMAND...
+
+The command finds the emulator by AWS_ENDPOINT_URL, which AWS's own SDKs read too. Everything listens on
+127.0.0.1 and is ended with the command.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import deployment
+import nitro
+from dynamodb import install
+
+HERE = Path(__file__).parent
+START_SECONDS = 120
+STOP_SECONDS = 15
+SERVICES = "kms,dynamodb,dynamodbstreams,cloudformation,iam,s3,ssm,sts"
+PREFIX = "sharekeep-test-"
+
+
+def main() -> int:
+    cache, *command = sys.argv[1:]
+    with tempfile.TemporaryDirectory(prefix="sharekeep-aws-") as scratch:
+        folder = Path(scratch)
+        root = nitro.Authority.root().save(folder)
+        port = free_port()
+        environment = {
+            **os.environ,
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_REGION": deployment.REGION,
+            "AWS_ACCESS_KEY_ID": deployment.SERVICE,
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "SHAREKEEP_TABLE_PREFIX": PREFIX,
+            "SHAREKEEP_TEST_NSM_ROOT": str(root),
+        }
+        os.environ.update(environment)
+        log = folder / "log"
+        started = time.monotonic()
+        emulator = start(folder, log, port, install.installed(Path(cache).resolve()), environment)
+        try:
+            wait_for(emulator, port, log)
+            say(f"the emulator answers on 127.0.0.1:{port}", started)
+            deployment.deploy("storage.yaml", "storage", deployment.SERVICE, Prefix=PREFIX)
+            say("tables and buckets are deployed", started)
+            code = subprocess.run(command, env=environment, cwd=HERE).returncode
+            if code != 0:
+                print(tail(log), file=sys.stderr)
+            return code
+        finally:
+            stop(emulator)
+
+
+def start(folder: Path, log: Path, port: int, dynamodb: Path, environment) -> subprocess.Popen:
+    environment = {
+        **environment,
+        "PYTHONPATH": str(HERE),
+        "SHAREKEEP_TEST_PARENT": str(os.getpid()),
+        "SHAREKEEP_TEST_DYNAMODB": str(dynamodb),
+        "GATEWAY_LISTEN": f"127.0.0.1:{port}",
+        "LOCALSTACK_HOST": f"127.0.0.1:{port}",
+        "FILESYSTEM_ROOT": str(folder / "files"),
+        "OVERRIDE_IN_DOCKER": "0",
+        # Nothing is fetched, reported or served beyond the port.
+        "SKIP_SSL_CERT_DOWNLOAD": "1",
+        "DISABLE_EVENTS": "1",
+        "DNS_ADDRESS": "0",
+        "SERVICES": SERVICES,
+        "EAGER_SERVICE_LOADING": "1",
+        "DYNAMODB_IN_MEMORY": "1",
+        "PROVIDER_OVERRIDE_DYNAMODB": "v2",
+    }
+    # Whom it answers is decided by the caller's own keys, never by ours.
+    for name in ("AWS_ENDPOINT_URL", "LOCALSTACK_AUTH_TOKEN"):
+        environment.pop(name, None)
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            [sys.executable, HERE / "emulator.py"],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            # A group of its own: DynamoDB's Java ends with it, whatever happens.
+            start_new_session=True,
+        )
+
+
+def wait_for(emulator: subprocess.Popen, port: int, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if emulator.poll() is not None:
+            raise SystemExit(f"the emulator ended at once:\n{tail(log)}")
+        try:
+            health = f"http://127.0.0.1:{port}/_localstack/health"
+            with urllib.request.urlopen(health, timeout=1) as answer:
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise SystemExit(f"the emulator did not answer within {START_SECONDS} s:\n{tail(log)}")
+
+
+def stop(emulator: subprocess.Popen) -> None:
+    emulator.terminate()
+    try:
+        emulator.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        pass
+    try:
+        os.killpg(emulator.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    emulator.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def tail(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-60:])
+
+
+def say(what: str, started: float) -> None:
+    print(f"[{time.monotonic() - started:5.1f} s] {what}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
