@@ -15,7 +15,6 @@ from localstack.aws.skeleton import Skeleton
 from localstack.services.kms.models import deserialize_ciphertext_blob
 from localstack.services.kms.provider import KmsProvider
 from localstack.utils.aws.request_context import extract_access_key_id_from_auth_header
-from moto.sts.models import sts_backends
 
 from attested_kms import attestation, envelope, policy
 
@@ -47,17 +46,32 @@ BY_KEY_ID = {
 BY_TARGET = {"CreateAlias", "UpdateAlias"}
 
 
+# The roles that were assumed, by access key id.
+ASSUMED: dict[str, str] = {}
+
+
 def install() -> None:
     """Puts the guard in front of every KMS service that LocalStack makes from now on."""
     make = Skeleton.__init__
 
     def guarded(self, service, implementation):
         make(self, service, implementation)
+        table = self.dispatch_table
         if self.service.service_name == "kms":
-            table = self.dispatch_table
             self.dispatch_table = {name: _in_front(name, table[name]) for name in table}
+        if self.service.service_name == "sts":
+            table["AssumeRole"] = _remembering(table["AssumeRole"])
 
     Skeleton.__init__ = guarded
+
+
+def _remembering(assume_role: Callable) -> Callable:
+    def answer(context: RequestContext, request):
+        response = assume_role(context, request)
+        ASSUMED[response["Credentials"]["AccessKeyId"]] = request["RoleArn"]
+        return response
+
+    return answer
 
 
 def _in_front(operation: str, behind: Callable) -> Callable:
@@ -159,11 +173,7 @@ def _key_of_ciphertext(context, request):
 
 def _principal(context) -> str:
     access_key = extract_access_key_id_from_auth_header(context.request.headers)
-    for backend in sts_backends[context.account_id].values():
-        role = backend.get_assumed_role_from_access_key(access_key)
-        if role is not None:
-            return role.role_arn
-    return f"arn:aws:iam::{context.account_id}:root"
+    return ASSUMED.get(access_key, f"arn:aws:iam::{context.account_id}:root")
 
 
 def _without_plaintext(operation: str, context, request, attested, response):
