@@ -1,13 +1,18 @@
 import time
 import unittest
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import cbor2
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import nitro
 from attested_kms.attestation import MAX_DOCUMENT_BYTES, InvalidDocument, verify
 
+# A document that AWS made, and AWS's root: the product's own verifier is tested with them too.
+FIXTURES = Path(__file__).parents[3] / "crates/channel/fixtures"
 ROOT = nitro.Authority.root()
 ENCLAVE = nitro.Enclave(ROOT, nitro.pcrs(1))
 
@@ -31,6 +36,16 @@ class Documents(unittest.TestCase):
         self.assertEqual(
             attested.recipient.public_numbers(), ENCLAVE.recipient.public_key().public_numbers()
         )
+
+    def test_a_document_of_awss_is_accepted_in_its_time_only(self):
+        document = (FIXTURES / "aws_attestation.cose").read_bytes()
+        root = x509.load_der_x509_certificate((FIXTURES / "aws_nitro_root_g1.der").read_bytes())
+        made_ms = cbor2.loads(cbor2.loads(document)[2])["timestamp"]
+        made = datetime.fromtimestamp(made_ms / 1000, timezone.utc)
+        self.assertEqual(len(verify(document, root, made).pcrs), 16)
+        for now in (made + timedelta(days=1), made - timedelta(days=1)):
+            with self.assertRaisesRegex(InvalidDocument, "expired or not valid yet"):
+                verify(document, root, now)
 
     def test_a_document_under_another_root_is_refused(self):
         other = nitro.Authority.root()

@@ -1,0 +1,59 @@
+//! The stage `aws`: an emulated AWS on this machine, and attacks on what is deployed there.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::command::program;
+use crate::python::{self, Builds, Environment};
+use crate::stage::Outcome;
+use crate::workspace::Workspace;
+
+/// LocalStack runs on the Python that its release was made for, so there is one for each Debian.
+static EMULATORS: [((u32, u32), Environment); 2] = [
+    (
+        (3, 11),
+        Environment {
+            name: "aws-venv-3.11",
+            requirements: "tests/aws/requirements-3.11.txt",
+            what: "LocalStack 4.9.2",
+            builds: Builds::WhereNeeded,
+        },
+    ),
+    (
+        (3, 13),
+        Environment {
+            name: "aws-venv-3.13",
+            requirements: "tests/aws/requirements-3.13.txt",
+            what: "LocalStack 2026.3.0",
+            builds: Builds::WhereNeeded,
+        },
+    ),
+];
+
+/// Tests of the emulator's own parts, then of the deployed key and tables. A test that cannot reach
+/// the emulator fails; none is ever skipped.
+pub(crate) fn check(workspace: &Workspace) -> Result<Outcome> {
+    let (python, environment) = emulator()?;
+    let python = environment.programs(workspace, &python)?.join("python");
+    let folder = workspace.root().join("tests/aws");
+    let discover =
+        ["-m", "unittest", "discover", "--top-level-directory", ".", "--start-directory"];
+    program(&python, discover).argument("unit").folder(&folder).run()?;
+    program(&python, ["with_aws.py"])
+        .argument(workspace.cache())
+        .argument(&python)
+        .arguments(&discover)
+        .argument("attacks")
+        .folder(&folder)
+        .run()?;
+    Ok(Outcome::Passed)
+}
+
+/// The first for which this machine has a Python.
+fn emulator() -> Result<(PathBuf, &'static Environment)> {
+    let found = EMULATORS
+        .iter()
+        .find_map(|(version, environment)| Some((python::find(&[*version]).ok()?, environment)));
+    found.context("LocalStack needs Python 3.11 or 3.13, with venv")
+}
