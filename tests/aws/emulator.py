@@ -1,6 +1,6 @@
 """LocalStack without containers: on 127.0.0.1 only, DynamoDB Local beneath, the attested KMS in front.
 
-Ends itself and all its children when the process that started it is gone.
+Ends itself when the process that started it is gone, and DynamoDB Local ends with it.
 """
 
 import os

@@ -30,7 +30,9 @@ class Authority:
     @classmethod
     def root(cls) -> "Authority":
         key = ec.generate_private_key(ec.SECP384R1())
-        return cls(_certificate("nitro test root", key.public_key(), "nitro test root", key, True), key)
+        return cls(
+            _certificate("nitro test root", key.public_key(), "nitro test root", key, True), key
+        )
 
     @classmethod
     def load(cls, folder: Path) -> "Authority":

@@ -53,6 +53,7 @@ def main() -> int:
             say(f"the emulator answers on 127.0.0.1:{port}", started)
             deployment.deploy("storage.yaml", "storage", deployment.SERVICE, Prefix=PREFIX)
             say("tables and buckets are deployed", started)
+            environment["SHAREKEEP_TEST_EMULATOR"] = str(emulator.pid)
             code = subprocess.run(command, env=environment, cwd=HERE).returncode
             if code != 0:
                 print(tail(log), file=sys.stderr)
@@ -90,7 +91,7 @@ def start(folder: Path, log: Path, port: int, dynamodb: Path, environment) -> su
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            # A group of its own: DynamoDB's Java ends with it, whatever happens.
+            # A group of its own: an interrupt at the terminal is ours to pass on.
             start_new_session=True,
         )
 

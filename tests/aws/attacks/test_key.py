@@ -1,6 +1,8 @@
 import json
 import time
 
+from botocore.exceptions import ClientError
+
 import deployment
 import nitro
 from attacks.asking import FOREIGN_IMAGE, IMAGE, NEXT_IMAGE, ROOT, Asking
@@ -9,9 +11,8 @@ RUNNING = {"EnclaveHostRoleArn": deployment.HOSTS, **deployment.image_parameters
 DATA_KEY_ACTIONS = ("generate_data_key", "decrypt")
 
 
-class Running(Asking):
-    name = "running"
-    parameters = RUNNING
+class Attacks:
+    """What must fail whatever else the policy allows."""
 
     def decrypt(self, **other):
         return {
@@ -26,21 +27,6 @@ class Running(Asking):
         client = client or self.hosts
         for operation, parameters in zip(DATA_KEY_ACTIONS, (self.generate(), self.decrypt())):
             self.refused(client, operation, code, **{**parameters, **other})
-
-    def test_the_image_gets_a_data_key_and_opens_it_again(self):
-        made = self.ask(self.hosts, "generate_data_key", **self.generate())
-        self.assertEqual(made["KeyId"], self.key)
-        data_key = self.enclave.open(made["CiphertextForRecipient"])
-        self.assertEqual(len(data_key), 32)
-        opened = self.ask(
-            self.hosts, "decrypt", **self.decrypt(CiphertextBlob=made["CiphertextBlob"])
-        )
-        self.assertEqual(opened["KeyId"], self.key)
-        self.assertEqual(self.enclave.open(opened["CiphertextForRecipient"]), data_key)
-
-    def test_the_answer_is_in_awss_own_form(self):
-        made = self.ask(self.hosts, "generate_data_key", **self.generate())
-        self.assertEqual(made["CiphertextForRecipient"][:2], b"\x30\x80")
 
     def test_a_data_key_cannot_be_reencrypted_to_an_attackers_key(self):
         open_key = self.strangers.create_key(Policy=open_policy(deployment.STRANGER))
@@ -109,10 +95,6 @@ class Running(Asking):
                     **named,
                 )
 
-    def test_nobody_else_uses_the_key_even_with_a_good_document(self):
-        for client in (self.keepers, self.auditors, self.administrators, self.strangers):
-            self.both_refused(client)
-
     def test_another_image_is_refused(self):
         self.both_refused(Recipient=nitro.Enclave(ROOT, FOREIGN_IMAGE).asking())
 
@@ -171,6 +153,48 @@ class Running(Asking):
         parameters = self.decrypt(CiphertextBlob=bytes(changed))
         self.refused(self.hosts, "decrypt", "InvalidCiphertextException", **parameters)
 
+    def test_another_keys_arn_does_not_open_the_data_key(self):
+        other = self.keepers.create_key(Policy=open_policy("*"))["KeyMetadata"]["Arn"]
+        parameters = self.decrypt(KeyId=other)
+        self.refused(self.hosts, "decrypt", "IncorrectKeyException", **parameters)
+
+    def test_administration_is_left_to_break_glass(self):
+        for client in (self.hosts, self.auditors, self.administrators, self.strangers):
+            self.refused(
+                client,
+                "put_key_policy",
+                KeyId=self.key,
+                PolicyName="default",
+                Policy=open_policy("*"),
+            )
+            self.refused(client, "schedule_key_deletion", KeyId=self.key, PendingWindowInDays=7)
+            self.refused(client, "disable_key", KeyId=self.key)
+            self.refused(client, "disable_key_rotation", KeyId=self.key)
+
+
+class Running(Attacks, Asking):
+    name = "running"
+    parameters = RUNNING
+
+    def test_the_image_gets_a_data_key_and_opens_it_again(self):
+        made = self.ask(self.hosts, "generate_data_key", **self.generate())
+        self.assertEqual(made["KeyId"], self.key)
+        data_key = self.enclave.open(made["CiphertextForRecipient"])
+        self.assertEqual(len(data_key), 32)
+        opened = self.ask(
+            self.hosts, "decrypt", **self.decrypt(CiphertextBlob=made["CiphertextBlob"])
+        )
+        self.assertEqual(opened["KeyId"], self.key)
+        self.assertEqual(self.enclave.open(opened["CiphertextForRecipient"]), data_key)
+
+    def test_the_answer_is_in_awss_own_form(self):
+        made = self.ask(self.hosts, "generate_data_key", **self.generate())
+        self.assertEqual(made["CiphertextForRecipient"][:2], b"\x30\x80")
+
+    def test_nobody_else_uses_the_key_even_with_a_good_document(self):
+        for client in (self.keepers, self.auditors, self.administrators, self.strangers):
+            self.both_refused(client)
+
     def test_an_alias_to_another_key_shows_in_the_answer(self):
         planted = self.keepers.create_key(Policy=open_policy("*"))["KeyMetadata"]["Arn"]
         self.keepers.create_alias(AliasName="alias/sharekeep", TargetKeyId=planted)
@@ -191,35 +215,37 @@ class Running(Asking):
                 TargetKeyId=self.key.rsplit("/")[-1],
             )
 
-    def test_another_keys_arn_does_not_open_the_data_key(self):
-        other = self.keepers.create_key(Policy=open_policy("*"))["KeyMetadata"]["Arn"]
-        parameters = self.decrypt(KeyId=other)
-        self.refused(self.hosts, "decrypt", "IncorrectKeyException", **parameters)
-
-    def test_administration_is_left_to_break_glass(self):
-        for client in (self.hosts, self.auditors, self.administrators, self.strangers):
-            self.refused(
-                client,
-                "put_key_policy",
-                KeyId=self.key,
-                PolicyName="default",
-                Policy=open_policy("*"),
-            )
-            self.refused(client, "schedule_key_deletion", KeyId=self.key, PendingWindowInDays=7)
-            self.refused(client, "disable_key", KeyId=self.key)
-            self.refused(client, "disable_key_rotation", KeyId=self.key)
-        # Rotation stays on even in their hands.
-        self.refused(self.keepers, "disable_key_rotation", KeyId=self.key)
-
     def test_auditors_see_the_policy_and_change_nothing(self):
-        answer = self.ask(
-            self.auditors, "get_key_policy", KeyId=self.key, PolicyName="default"
-        )
+        answer = self.ask(self.auditors, "get_key_policy", KeyId=self.key, PolicyName="default")
         sids = [statement["Sid"] for statement in json.loads(answer["Policy"])["Statement"]]
         self.assertIn("NoOtherWayInOrOut", sids)
-        self.assertTrue(self.ask(self.auditors, "get_key_rotation_status", KeyId=self.key)["KeyRotationEnabled"])
+        self.assertTrue(
+            self.ask(self.auditors, "get_key_rotation_status", KeyId=self.key)["KeyRotationEnabled"]
+        )
         for client in (self.hosts, self.administrators, self.strangers):
             self.refused(client, "get_key_policy", KeyId=self.key, PolicyName="default")
+
+    def test_not_even_break_glass_stops_rotation_or_uses_the_key(self):
+        self.refused(self.keepers, "disable_key_rotation", KeyId=self.key)
+        self.both_refused(self.keepers)
+
+
+class Overruled(Attacks, Asking):
+    """The same attacks, although somebody added a statement that allows everything to everybody."""
+
+    name = "overruled"
+    parameters = RUNNING
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        named = {"KeyId": cls.key, "PolicyName": "default"}
+        policy = json.loads(cls.keepers.get_key_policy(**named)["Policy"])
+        policy["Statement"] += json.loads(open_policy("*"))["Statement"]
+        cls.keepers.put_key_policy(**named, Policy=json.dumps(policy))
+
+    def test_the_statement_does_allow_what_nothing_denies(self):
+        self.ask(self.strangers, "describe_key", KeyId=self.key)
 
 
 class Disabled(Asking):
@@ -306,7 +332,9 @@ class PolicyChange(Asking):
         self.wrapped()
         current = self.ask(self.keepers, "get_key_policy", KeyId=self.key, PolicyName="default")
         policy = json.loads(current["Policy"])
-        policy["Statement"] = [it for it in policy["Statement"] if it["Sid"] != "DataKeysForTheImage"]
+        policy["Statement"] = [
+            it for it in policy["Statement"] if it["Sid"] != "DataKeysForTheImage"
+        ]
         self.ask(
             self.keepers,
             "put_key_policy",
@@ -319,13 +347,22 @@ class PolicyChange(Asking):
     def test_a_weakened_policy_still_gives_no_plaintext(self):
         # The emulator's own last line: a policy that asks for attestation anywhere.
         key = self.keepers.create_key(
-            Policy=open_policy("*", **{"Sid": "Attested", "Action": "kms:Sign", "Condition": {
-                "StringEquals": {"kms:RecipientAttestation:PCR0": "00"}}})
+            Policy=open_policy(
+                "*",
+                **{
+                    "Sid": "Attested",
+                    "Action": "kms:Sign",
+                    "Condition": {"StringEquals": {"kms:RecipientAttestation:PCR0": "00"}},
+                },
+            )
         )["KeyMetadata"]["Arn"]
-        self.refused(self.hosts, "generate_data_key", KeyId=key, KeySpec="AES_256")
+        with self.assertRaisesRegex(ClientError, "answers attested enclaves only"):
+            self.ask(self.hosts, "generate_data_key", KeyId=key, KeySpec="AES_256")
 
 
 def open_policy(principal: str, **further) -> str:
     """A policy that lets a principal, or everybody, do everything."""
     every = {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "kms:*", "Resource": "*"}
-    return json.dumps({"Version": "2012-10-17", "Statement": [every, *([every | further] if further else [])]})
+    return json.dumps(
+        {"Version": "2012-10-17", "Statement": [every, *([every | further] if further else [])]}
+    )

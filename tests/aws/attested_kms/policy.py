@@ -32,7 +32,12 @@ def allows(policy: Mapping, request: Request) -> bool:
     # Every statement is read, so that an unknown one is noticed whatever the request is.
     for statement in _listed(policy["Statement"]):
         unknown = statement.keys() - {
-            "Sid", "Effect", "Principal", "Action", "Resource", "Condition",
+            "Sid",
+            "Effect",
+            "Principal",
+            "Action",
+            "Resource",
+            "Condition",
         }
         if unknown or statement["Effect"] not in ("Allow", "Deny"):
             raise UnsupportedPolicy(f"{statement.get('Sid')}: {sorted(unknown)}")
@@ -40,11 +45,13 @@ def allows(policy: Mapping, request: Request) -> bool:
         applies = [
             _names_principal(statement["Principal"], request.principal),
             any(_like(request.action, action, False) for action in _listed(statement["Action"])),
-            all([
-                _holds(operator, key, _listed(wanted), request)
-                for operator, keys in statement.get("Condition", {}).items()
-                for key, wanted in keys.items()
-            ]),
+            all(
+                [
+                    _holds(operator, key, _listed(wanted), request)
+                    for operator, keys in statement.get("Condition", {}).items()
+                    for key, wanted in keys.items()
+                ]
+            ),
         ]
         if all(applies):
             effects.add(statement["Effect"])
@@ -91,7 +98,9 @@ def _holds(operator: str, key: str, wanted: list, request: Request) -> bool:
 
 def _like(text: str, pattern: str, case: bool = True) -> bool:
     parts = (".*" if c == "*" else "." if c == "?" else re.escape(c) for c in pattern)
-    return re.fullmatch("".join(parts), text, re.DOTALL | (0 if case else re.IGNORECASE)) is not None
+    return (
+        re.fullmatch("".join(parts), text, re.DOTALL | (0 if case else re.IGNORECASE)) is not None
+    )
 
 
 def _listed(value) -> list:

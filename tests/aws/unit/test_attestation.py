@@ -69,10 +69,10 @@ class Documents(unittest.TestCase):
         # A leaf's own key signs a second leaf, and the first is put among the authorities.
         def lengthen(claims):
             key = ec.generate_private_key(ec.SECP384R1())
-            leaf = nitro.Authority(
-                ROOT.issue("leaf", key.public_key(), authority=False), key
+            leaf = nitro.Authority(ROOT.issue("leaf", key.public_key(), authority=False), key)
+            second = leaf.issue(
+                "second", ec.generate_private_key(ec.SECP384R1()).public_key(), False
             )
-            second = leaf.issue("second", ec.generate_private_key(ec.SECP384R1()).public_key(), False)
             der = serialization.Encoding.DER
             bundle = [ROOT.certificate.public_bytes(der), leaf.certificate.public_bytes(der)]
             return {**claims, "cabundle": bundle, "certificate": second.public_bytes(der)}

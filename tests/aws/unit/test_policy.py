@@ -63,7 +63,9 @@ class Policies(unittest.TestCase):
         self.assertFalse(ask(something, a__b=[""]))
         self.assertTrue(ask(something, a__b=["x\ny"]))
         self.assertFalse(ask(statement(StringLike={"a:b": "x"}), a__b=["xy"]))
-        self.assertTrue(ask(statement("Allow", ArnLike={"a:b": "arn:*:role/x"}), a__b=["arn:1:role/x"]))
+        self.assertTrue(
+            ask(statement("Allow", ArnLike={"a:b": "arn:*:role/x"}), a__b=["arn:1:role/x"])
+        )
 
     def test_sets_of_values_are_compared_as_a_whole(self):
         few = statement(**{"ForAllValues:StringEquals": {"a:b": ["x", "y"]}})
