@@ -76,6 +76,19 @@ pub(super) fn check_routes(root: &Path) -> Result<()> {
     Ok(())
 }
 
+/// One role a function, for what one function may do is no business of the next.
+pub(super) fn check_roles(root: &Path) -> Result<()> {
+    let template = Template::read(&root.join("infra/templates/api.yaml"))?;
+    let functions = template.resources("AWS::Lambda::Function")?;
+    let roles = template.resources("AWS::IAM::Role")?;
+    for (name, function) in &functions {
+        let role = function["Properties"]["Role"]["Fn::GetAtt"][0].as_str();
+        ensure!(role == Some(&format!("{name}Role")), "{name} has the role {role:?}");
+    }
+    ensure!(roles.len() == functions.len(), "a role belongs to no function");
+    Ok(())
+}
+
 fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
     let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     serde_json::from_slice(&text).with_context(|| path.display().to_string())
@@ -93,6 +106,7 @@ mod tests {
     fn tables_and_routes_in_the_repository_fit() {
         check_tables(root()).unwrap();
         check_routes(root()).unwrap();
+        check_roles(root()).unwrap();
     }
 
     #[test]

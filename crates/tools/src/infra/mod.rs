@@ -9,7 +9,7 @@ mod policy;
 mod template;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
@@ -36,7 +36,8 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Outcome> {
     key::check(&Template::read(&folder.join("key.yaml"))?)?;
     described::check_tables(workspace.root())?;
     described::check_routes(workspace.root())?;
-    println!("    the key's policy, the tables and the routes are as they must be");
+    described::check_roles(workspace.root())?;
+    println!("    the key's policy, the tables, the routes and the roles are as they must be");
 
     let guard = setup::guard(workspace)?;
     every_rule_is_tested(&workspace.root().join(RULES))?;
@@ -48,7 +49,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Outcome> {
     let python = python::find(&[(3, 11), (3, 12), (3, 13)])?;
     let programs = CHECKERS.programs(workspace, &python)?;
     program(programs.join("cfn-lint"), ["--non-zero-exit-code", "informational", "--template"])
-        .arguments(&templates(&folder)?)
+        .arguments(&files(&folder)?)
         .folder(workspace.root())
         .run()?;
     program(programs.join("checkov"), ["--config-file", "infra/checkov.yaml"])
@@ -57,7 +58,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-fn templates(folder: &Path) -> Result<Vec<std::path::PathBuf>> {
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
     let mut files = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
     files.sort();
@@ -72,8 +73,7 @@ fn every_rule_is_tested(folder: &Path) -> Result<()> {
         let tests = std::fs::read_to_string(folder.join(format!("tests/{name}_tests.yaml")))?;
         untested.extend(rules_without_a_failing_test(&rules, &tests));
     }
-    let files = templates(folder)?.len();
-    ensure!(files == 4, "{RULES} has a file that no test is known for");
+    ensure!(files(folder)?.len() == 4, "{RULES} has a file that no test is known for");
     ensure!(untested.is_empty(), "rules without a template on which they fire: {untested:?}");
     Ok(())
 }
