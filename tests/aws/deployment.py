@@ -19,8 +19,7 @@ def client(service: str, account: str, role: str | None = None):
     """A client as the account's root, or as one of its roles."""
     keys = {"aws_access_key_id": account, "aws_secret_access_key": "test"}
     if role is not None:
-        sts = client("sts", account)
-        given = sts.assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
+        given = assume(account, role)
         keys = {
             "aws_access_key_id": given["AccessKeyId"],
             "aws_secret_access_key": given["SecretAccessKey"],
@@ -33,6 +32,12 @@ def client(service: str, account: str, role: str | None = None):
         config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
         **keys,
     )
+
+
+def assume(account: str, role: str) -> dict:
+    """Temporary credentials of a role."""
+    sts = client("sts", account)
+    return sts.assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
 
 
 def deploy(template: str, name: str, account: str, **parameters: str) -> dict[str, str]:

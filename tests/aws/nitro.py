@@ -17,7 +17,6 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
 
 DER = serialization.Encoding.DER
-PEM = serialization.Encoding.PEM
 
 
 @dataclass
@@ -37,16 +36,15 @@ class Authority:
     @classmethod
     def load(cls, folder: Path) -> "Authority":
         """What `save` wrote."""
-        key = serialization.load_pem_private_key((folder / "root.key").read_bytes(), None)
-        return cls(x509.load_pem_x509_certificate((folder / "root.pem").read_bytes()), key)
+        key = serialization.load_der_private_key((folder / "root.key").read_bytes(), None)
+        return cls(x509.load_der_x509_certificate((folder / "root.der").read_bytes()), key)
 
-    def save(self, folder: Path) -> Path:
-        """Writes root.key and root.pem; returns where the certificate is."""
-        format = serialization.PrivateFormat.PKCS8
-        key = self.key.private_bytes(PEM, format, serialization.NoEncryption())
+    def save(self, folder: Path) -> None:
+        """Writes root.key and root.der."""
+        form = serialization.PrivateFormat.PKCS8
+        key = self.key.private_bytes(DER, form, serialization.NoEncryption())
         (folder / "root.key").write_bytes(key)
-        (folder / "root.pem").write_bytes(self.certificate.public_bytes(PEM))
-        return folder / "root.pem"
+        (folder / "root.der").write_bytes(self.certificate.public_bytes(DER))
 
     def issue(self, name: str, public_key, authority: bool, **validity) -> x509.Certificate:
         issuer = self.certificate.subject.rfc4514_string().removeprefix("CN=")

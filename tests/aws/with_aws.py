@@ -1,11 +1,13 @@
-"""Runs a command beside an emulated AWS that holds the product's tables and key:
+"""Runs commands beside an emulated AWS that holds the product's tables and key:
 
-    python with_aws.py CACHE COMMAND...
+    python with_aws.py CACHE COMMAND... [--then COMMAND...]...
 
-The command finds the emulator by AWS_ENDPOINT_URL, which AWS's own SDKs read too. Everything listens on
-127.0.0.1 and is ended with the command.
+The commands find the emulator by AWS_ENDPOINT_URL, which AWS's own SDKs read too. Everything listens on
+127.0.0.1 and is ended with the last command, or the first that fails.
 """
 
+import itertools
+import json
 import os
 import signal
 import socket
@@ -26,13 +28,19 @@ START_SECONDS = 120
 STOP_SECONDS = 15
 SERVICES = "kms,dynamodb,dynamodbstreams,cloudformation,iam,s3,ssm,sts"
 PREFIX = "sharekeep-test-"
+# The deployment that the key is for, and the image that may use it.
+DEPLOYMENT = "emulated"
+IMAGE = {number: bytes([number + 1]) * 48 for number in range(3)}
 
 
 def main() -> int:
-    cache, *command = sys.argv[1:]
+    cache, *words = sys.argv[1:]
+    commands = [list(g) for then, g in itertools.groupby(words, "--then".__eq__) if not then]
     with tempfile.TemporaryDirectory(prefix="sharekeep-aws-") as scratch:
         folder = Path(scratch)
-        root = nitro.Authority.root().save(folder)
+        roots = folder / "roots"
+        roots.mkdir()
+        nitro.Authority.root().save(roots)
         port = free_port()
         environment = {
             **os.environ,
@@ -42,7 +50,7 @@ def main() -> int:
             "AWS_ACCESS_KEY_ID": deployment.SERVICE,
             "AWS_SECRET_ACCESS_KEY": "test",
             "SHAREKEEP_TABLE_PREFIX": PREFIX,
-            "SHAREKEEP_TEST_NSM_ROOT": str(root),
+            "SHAREKEEP_TEST_NSM_ROOTS": str(roots),
         }
         os.environ.update(environment)
         log = folder / "log"
@@ -51,15 +59,41 @@ def main() -> int:
         try:
             wait_for(emulator, port, log)
             say(f"the emulator answers on 127.0.0.1:{port}", started)
-            deployment.deploy("storage.yaml", "storage", deployment.SERVICE, Prefix=PREFIX)
-            say("tables and buckets are deployed", started)
+            environment |= deploy(folder)
+            say("tables, buckets and the key are deployed", started)
             environment["SHAREKEEP_TEST_EMULATOR"] = str(emulator.pid)
-            code = subprocess.run(command, env=environment, cwd=HERE).returncode
-            if code != 0:
-                print(tail(log), file=sys.stderr)
-            return code
+            for command in commands:
+                code = subprocess.run(command, env=environment, cwd=HERE).returncode
+                if code != 0:
+                    print(tail(log), file=sys.stderr)
+                    return code
+            return 0
         finally:
             stop(emulator)
+
+
+def deploy(folder: Path) -> dict[str, str]:
+    """Makes what a deployment has, and returns how to find it."""
+    deployment.deploy("storage.yaml", "storage", deployment.SERVICE, Prefix=PREFIX)
+    image = deployment.image_parameters(IMAGE)
+    key = deployment.deploy_key(DEPLOYMENT, EnclaveHostRoleArn=deployment.HOSTS, **image)
+    given = deployment.assume(deployment.SERVICE, deployment.HOSTS)
+    # As an enclave takes them from its host.
+    credentials = folder / "host-credentials.json"
+    credentials.write_text(
+        json.dumps(
+            {
+                "access_key_id": given["AccessKeyId"],
+                "secret_access_key": given["SecretAccessKey"],
+                "session_token": given["SessionToken"],
+            }
+        )
+    )
+    return {
+        "SHAREKEEP_TEST_DEPLOYMENT": DEPLOYMENT,
+        "SHAREKEEP_TEST_KEY_ARN": key,
+        "SHAREKEEP_TEST_HOST_CREDENTIALS": str(credentials),
+    }
 
 
 def start(folder: Path, log: Path, port: int, dynamodb: Path, environment) -> subprocess.Popen:

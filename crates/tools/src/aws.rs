@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::command::program;
 use crate::python::{self, Builds, Environment};
+use crate::setup;
 use crate::stage::Outcome;
 use crate::workspace::Workspace;
 
@@ -31,8 +32,8 @@ static EMULATORS: [((u32, u32), Environment); 2] = [
     ),
 ];
 
-/// Tests of the emulator's own parts, then of the deployed key and tables. A test that cannot reach
-/// the emulator fails; none is ever skipped.
+/// Tests of the emulator's own parts, then of the deployed key and tables, then of the product against
+/// them. A test that cannot reach the emulator fails; none is ever skipped.
 pub(crate) fn check(workspace: &Workspace) -> Result<Outcome> {
     let (python, environment) = emulator()?;
     let python = environment.programs(workspace, &python)?.join("python");
@@ -41,7 +42,11 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Outcome> {
     program(&python, ["with_aws.py"])
         .argument(workspace.cache())
         .argument(&python)
-        .arguments(&["run_tests.py", "attacks"])
+        .arguments(&["run_tests.py", "attacks", "--then"])
+        .argument(setup::nextest(workspace)?)
+        .arguments(&["nextest", "run", "--locked", "-p", "sharekeep-enclave-app"])
+        // Where there is no emulator these are ignored; nextest fails if it finds none to run.
+        .arguments(&["--test", "kms_on_aws", "--run-ignored", "only"])
         .folder(&folder)
         .run()?;
     Ok(Outcome::Passed)

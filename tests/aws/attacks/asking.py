@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 import deployment
 import nitro
 
-ROOT = nitro.Authority.load(Path(os.environ["SHAREKEEP_TEST_NSM_ROOT"]).parent)
+ROOT = nitro.Authority.load(Path(os.environ["SHAREKEEP_TEST_NSM_ROOTS"]))
 PLAINTEXTS = {"Plaintext", "PrivateKeyPlaintext", "SharedSecret"}
 IMAGE, NEXT_IMAGE, FOREIGN_IMAGE = nitro.pcrs(1), nitro.pcrs(2), nitro.pcrs(3)
 

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 from cryptography import x509
 from localstack.aws.api import CommonServiceException, RequestContext
@@ -20,8 +21,9 @@ from attested_kms import attestation, envelope, policy
 
 LOG = logging.getLogger(__name__)
 
-# Where the root of the attestation documents is (PEM), and how envelopes are written.
-ROOT_VARIABLE = "SHAREKEEP_TEST_NSM_ROOT"
+# The folder of roots that attestation documents may chain to (DER files; tests may add theirs while
+# it runs), and how envelopes are written.
+ROOTS_VARIABLE = "SHAREKEEP_TEST_NSM_ROOTS"
 FORM_VARIABLE = "SHAREKEEP_TEST_KMS_ENVELOPE"
 
 # The member of an answer that only the recipient may read.
@@ -103,13 +105,15 @@ def _attested(recipient) -> attestation.Attested | None:
         return None
     if recipient.get("KeyEncryptionAlgorithm") != "RSAES_OAEP_SHA_256":
         raise _refusal("ValidationException", "KeyEncryptionAlgorithm must be RSAES_OAEP_SHA_256.")
-    with open(os.environ[ROOT_VARIABLE], "rb") as file:
-        root = x509.load_pem_x509_certificate(file.read())
-    try:
-        return attestation.verify(recipient.get("AttestationDocument") or b"", root)
-    except attestation.InvalidDocument as error:
-        message = f"The attestation document is not valid: {error}"
-        raise _refusal("ValidationException", message) from None
+    document = recipient.get("AttestationDocument") or b""
+    refusal = attestation.InvalidDocument("no root is known")
+    for root in Path(os.environ[ROOTS_VARIABLE]).glob("*.der"):
+        try:
+            certificate = x509.load_der_x509_certificate(root.read_bytes())
+            return attestation.verify(document, certificate)
+        except attestation.InvalidDocument as error:
+            refusal = error
+    raise _refusal("ValidationException", f"The attestation document is not valid: {refusal}")
 
 
 def _authorize(operation: str, context, request, attested) -> None:
