@@ -39,14 +39,20 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Outcome> {
     let python = environment.programs(workspace, &python)?.join("python");
     let folder = workspace.root().join("tests/aws");
     program(&python, ["run_tests.py", "unit"]).folder(&folder).run()?;
+    // The whole workspace, of which these are a part: its packages alone would be built once more,
+    // with other features than the stage of all tests has built them.
+    let product = ["nextest", "run", "--workspace", "--locked"];
     program(&python, ["with_aws.py"])
         .argument(workspace.cache())
         .argument(&python)
         .arguments(&["run_tests.py", "attacks", "--then"])
         .argument(setup::nextest(workspace)?)
-        .arguments(&["nextest", "run", "--locked", "-p", "sharekeep-enclave-app"])
+        .arguments(&product)
         // Where there is no emulator these are ignored; nextest fails if it finds none to run.
-        .arguments(&["--test", "kms_on_aws", "--run-ignored", "only"])
+        .arguments(&["--test", "kms_on_aws", "--run-ignored", "only", "--then"])
+        .argument(setup::nextest(workspace)?)
+        .arguments(&product)
+        .arguments(&["--test", "suite", "--filterset", "test(/^(store|layout)::/)"])
         .folder(&folder)
         .run()?;
     Ok(Outcome::Passed)
