@@ -72,6 +72,17 @@ impl Call {
         Ok(())
     }
 
+    /// Runs unseen; what it said is shown only if it failed.
+    pub(crate) fn run_quietly(self) -> Result<()> {
+        let shown = self.shown();
+        eprintln!("$ {shown}");
+        let answer = self.ask()?;
+        if !answer.succeeded {
+            bail!("{}{}`{shown}` failed", answer.stdout, answer.stderr);
+        }
+        Ok(())
+    }
+
     /// Runs unseen and returns what it said, whatever its exit code.
     pub(crate) fn ask(mut self) -> Result<Answer> {
         let shown = self.shown();

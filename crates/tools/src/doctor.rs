@@ -17,6 +17,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         ("m4", "--version"),
         ("git", "--version"),
         ("python3", "--version"),
+        ("javac", "--version"),
+        ("npm", "--version"),
     ] {
         let answer = program(name, [argument]).ask().ok().filter(|answer| answer.succeeded);
         let line = answer.as_ref().and_then(|answer| answer.stdout.lines().next());

@@ -9,12 +9,15 @@
 //! ```
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to people")]
 
+mod aws;
 mod check;
 mod command;
 mod doctor;
 mod fuzz;
+mod infra;
 mod lambdas;
 mod programs;
+mod python;
 mod setup;
 mod stage;
 mod workspace;

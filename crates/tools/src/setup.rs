@@ -1,4 +1,4 @@
-//! Cargo subcommands the checks need: a good enough one on PATH is used, else a pinned one is
+//! Programs from crates.io that the checks need: a good enough one on PATH is used, else a pinned one is
 //! built once into `.cache/tools`.
 
 use std::env;
@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use crate::command::{cargo, program};
 use crate::workspace::Workspace;
 
-/// A cargo subcommand from crates.io.
+/// A program from crates.io.
 struct CargoTool {
     name: &'static str,
     /// The oldest version whose behaviour and configuration format fit.
@@ -38,6 +38,14 @@ const DENY: CargoTool = CargoTool {
     why: "checks licences, sources, bans and advisories",
 };
 
+const GUARD: CargoTool = CargoTool {
+    name: "cfn-guard",
+    oldest: (3, 2, 0),
+    pinned: "3.2.1",
+    options: &[],
+    why: "holds the templates against the rules in infra/rules",
+};
+
 /// Finds or builds everything the checks need.
 ///
 /// # Errors
@@ -45,6 +53,7 @@ const DENY: CargoTool = CargoTool {
 pub(crate) fn checks(workspace: &Workspace) -> Result<()> {
     nextest(workspace)?;
     deny(workspace)?;
+    guard(workspace)?;
     Ok(())
 }
 
@@ -58,9 +67,14 @@ pub(crate) fn deny(workspace: &Workspace) -> Result<PathBuf> {
     find_or_build(workspace, &DENY)
 }
 
+/// Finds or builds cfn-guard.
+pub(crate) fn guard(workspace: &Workspace) -> Result<PathBuf> {
+    find_or_build(workspace, &GUARD)
+}
+
 /// One line on each tool: what is there.
 pub(crate) fn describe(workspace: &Workspace) -> Vec<String> {
-    [&NEXTEST, &DENY]
+    [&NEXTEST, &DENY, &GUARD]
         .map(|tool| match find(workspace, tool) {
             Some(path) => format!("{}: {}", tool.name, path.display()),
             None => format!("{}: missing; `./dev setup` builds {}", tool.name, tool.pinned),
@@ -78,8 +92,8 @@ fn find_or_build(workspace: &Workspace, tool: &CargoTool) -> Result<PathBuf> {
 fn find(workspace: &Workspace, tool: &CargoTool) -> Option<PathBuf> {
     [cached(workspace, tool), PathBuf::from(tool.name)].into_iter().find(|path| {
         // "nextest" repeats the subcommand, as cargo itself does when it calls a plug-in.
-        let subcommand = tool.name.trim_start_matches("cargo-");
-        program(path, [subcommand, "--version"])
+        let subcommand = tool.name.strip_prefix("cargo-");
+        program(path, subcommand.into_iter().chain(["--version"]))
             .ask()
             .ok()
             .filter(|answer| answer.succeeded)
@@ -142,7 +156,7 @@ mod tests {
 
     #[test]
     fn the_pinned_version_is_itself_good_enough() {
-        for tool in [&NEXTEST, &DENY] {
+        for tool in [&NEXTEST, &DENY, &GUARD] {
             assert!(version_in(tool.pinned).expect("pins are versions") >= tool.oldest);
         }
     }

@@ -6,6 +6,7 @@ mod described;
 mod exchange;
 mod gate;
 mod idempotency;
+mod layout;
 mod listing;
 mod logs;
 mod rates;

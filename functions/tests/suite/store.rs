@@ -1,4 +1,4 @@
-use crate::world::{embedded_store, record, store_at, wallet_row};
+use crate::world::{empty_store, record, store_at, wallet_row};
 use serde_bytes::ByteBuf;
 use sharekeep_functions::Error;
 use sharekeep_functions::store::Cursor;
@@ -31,7 +31,7 @@ async fn version_byte(store: &sharekeep_functions::store::Store, key: RecordKey)
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_racing_creations_one_wins() {
-    let store = embedded_store().await;
+    let store = empty_store().await;
     let race: Vec<_> = (1..=16)
         .map(|version| {
             let store = store.clone();
@@ -53,7 +53,7 @@ async fn of_racing_creations_one_wins() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn racing_updates_never_lose_one() {
-    let store = embedded_store().await;
+    let store = empty_store().await;
     store.commit(STEP, &[put(wallet(1), Condition::Absent, 0)], NOW).await.unwrap();
     let race: Vec<_> = (0..4)
         .map(|_| {
@@ -81,7 +81,7 @@ async fn racing_updates_never_lose_one() {
 
 #[tokio::test]
 async fn a_transaction_happens_whole_or_not_at_all() {
-    let store = embedded_store().await;
+    let store = empty_store().await;
     store.commit(STEP, &[put(wallet(1), Condition::Absent, 1)], NOW).await.unwrap();
     let attempt = [
         put(wallet(2), Condition::Absent, 1),
@@ -96,7 +96,7 @@ async fn a_transaction_happens_whole_or_not_at_all() {
 
 #[tokio::test]
 async fn conditions_hold_for_puts_and_deletes() {
-    let store = embedded_store().await;
+    let store = empty_store().await;
     let conflict = |write| {
         let store = store.clone();
         async move { matches!(store.commit(STEP, &[write], NOW).await, Err(Error::Conflict)) }
@@ -113,7 +113,7 @@ async fn conditions_hold_for_puts_and_deletes() {
 
 #[tokio::test]
 async fn a_record_whose_time_is_over_is_gone_although_ttl_has_not_removed_it() {
-    let store = embedded_store().await;
+    let store = empty_store().await;
     let key = RecordKey::Ceremony(CeremonyId::new([1; 16]));
     let mut write = put(key.clone(), Condition::Absent, 1);
     write.put.as_mut().unwrap().expires_at_unix_s = Some(NOW + 10);
@@ -129,7 +129,7 @@ async fn a_record_whose_time_is_over_is_gone_although_ttl_has_not_removed_it() {
 
 #[tokio::test]
 async fn data_keys_come_in_order_and_only_of_the_tenant() {
-    let store = embedded_store().await;
+    let store = empty_store().await;
     let key = |tenant: &str, number| RecordKey::DataKey {
         tenant: tenant.parse().unwrap(),
         number: DataKeyNumber(number),
@@ -147,7 +147,7 @@ async fn data_keys_come_in_order_and_only_of_the_tenant() {
 
 #[tokio::test]
 async fn sessions_are_found_by_their_user_until_they_are_over() {
-    let store = embedded_store().await;
+    let store = empty_store().await;
     for (n, user, until) in [(1, 1, 50), (2, 1, 70), (3, 2, 90)] {
         let id = SessionKeyId::new([n; 32]);
         let row = SessionRow {
@@ -189,7 +189,7 @@ async fn sessions_are_found_by_their_user_until_they_are_over() {
 
 #[tokio::test]
 async fn pages_show_every_wallet_once_and_no_other_users() {
-    let store = embedded_store().await;
+    let store = empty_store().await;
     let user = UserId::new([1; 32]);
     for (owner, n) in (0..7).map(|n| (user, n)).chain([(UserId::new([2; 32]), 99)]) {
         let id = WalletId::new([n; 16]);
@@ -215,7 +215,7 @@ async fn pages_show_every_wallet_once_and_no_other_users() {
 
 #[tokio::test]
 async fn a_list_for_an_enclave_is_whole_or_refused() {
-    let store = embedded_store().await;
+    let store = empty_store().await;
     let user = UserId::new([1; 32]);
     let max = sharekeep_schemas::limits::MAX_RECORDS_PER_QUERY as u8;
     let writes: Vec<_> = (0..max).map(|n| put(wallet(n), Condition::Absent, 1)).collect();
@@ -234,7 +234,7 @@ async fn a_list_for_an_enclave_is_whole_or_refused() {
 
 #[tokio::test]
 async fn a_list_of_several_megabytes_is_loaded_whole() {
-    let store = embedded_store().await;
+    let store = empty_store().await;
     let user = UserId::new([1; 32]);
     for n in 0..12 {
         let key = RecordKey::Backup { user, wallet: WalletId::new([n; 16]) };
@@ -249,7 +249,7 @@ async fn a_list_of_several_megabytes_is_loaded_whole() {
 
 #[tokio::test]
 async fn lists_of_factors_and_devices_hold_no_decoys_no_revoked_ones_and_nothing_else() {
-    let store = embedded_store().await;
+    let store = empty_store().await;
     let (user, other) = (UserId::new([1; 32]), UserId::new([2; 32]));
     let factor = |user, n| RecordKey::Factor { user, factor: FactorId::new([n; 16]) };
     let device = |user, n| RecordKey::Device { user, device: DeviceId::new([n; 16]) };
@@ -302,7 +302,7 @@ async fn lists_of_factors_and_devices_hold_no_decoys_no_revoked_ones_and_nothing
 
 #[tokio::test]
 async fn the_same_query_twice_in_a_batch_is_answered() {
-    let store = embedded_store().await;
+    let store = empty_store().await;
     store.commit(STEP, &[put(wallet(1), Condition::Absent, 1)], NOW).await.unwrap();
     let query = RecordQuery::One(wallet(1));
     let loaded = store.load_all(&[query.clone(), query], NOW).await.unwrap();
@@ -311,7 +311,7 @@ async fn the_same_query_twice_in_a_batch_is_answered() {
 
 #[tokio::test]
 async fn tables_can_be_created_again() {
-    let store = embedded_store().await;
+    let store = empty_store().await;
     store.create_tables().await.unwrap();
     assert_eq!(store.table_names().len(), 12);
 }

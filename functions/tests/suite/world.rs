@@ -54,23 +54,36 @@ pub(crate) struct World {
     next_key: AtomicU64,
 }
 
-/// A store in memory, behind HTTP on 127.0.0.1.
-pub(crate) async fn embedded_store() -> Store {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let database = dynoxide::Database::memory().unwrap();
-    tokio::spawn(dynoxide::server::serve_on(listener, database));
-    let store = store_at(endpoint);
+/// An empty store: in memory, behind HTTP on 127.0.0.1; or with tables of its own in the emulated AWS
+/// of `./dev test aws`.
+pub(crate) async fn empty_store() -> Store {
+    static MADE: AtomicU64 = AtomicU64::new(0);
+    let emulated = std::env::var_os("SHAREKEEP_TEST_EMULATOR").is_some();
+    let store = if emulated {
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let prefix = format!("test-{}-{number}-", std::process::id());
+        store_with(std::env::var("AWS_ENDPOINT_URL").unwrap(), &prefix)
+    } else {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let database = dynoxide::Database::memory().unwrap();
+        tokio::spawn(dynoxide::server::serve_on(listener, database));
+        store_at(endpoint)
+    };
     store.create_tables().await.unwrap();
     store
 }
 
 pub(crate) fn store_at(endpoint: String) -> Store {
+    store_with(endpoint, "test-")
+}
+
+fn store_with(endpoint: String, prefix: &str) -> Store {
     Store::connect(StoreSettings {
         endpoint,
         region: "eu-central-1".into(),
         keys: StoreKeys { access_key_id: "test".into(), secret_access_key: "test".into() },
-        prefix: TablePrefix::new("test-").unwrap(),
+        prefix: TablePrefix::new(prefix).unwrap(),
     })
 }
 
@@ -81,7 +94,7 @@ impl World {
 
     pub(crate) async fn with(config: Config) -> Self {
         crate::logs::capture();
-        let store = embedded_store().await;
+        let store = empty_store().await;
         let enclave = ScriptedEnclave::start().await;
         let address = EnclaveAddress::Unix(enclave.socket());
         let clock = Arc::new(ManualClock(AtomicU64::new(START_S * 1000)));

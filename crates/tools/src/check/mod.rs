@@ -9,7 +9,9 @@ mod metadata;
 
 use anyhow::{Result, bail};
 
+use crate::aws;
 use crate::fuzz;
+use crate::infra;
 use crate::setup;
 use crate::stage::{Outcome, Stages};
 use crate::workspace::Workspace;
@@ -35,6 +37,11 @@ const CHECKS: &[Check] = &[
         job: "known vulnerabilities, yanked releases",
         run: deny::advisories,
     },
+    Check {
+        name: "infra",
+        job: "templates, their rules, the key's policy word for word",
+        run: infra::check,
+    },
     Check { name: "clippy", job: "lints of all targets, warnings denied", run: build::clippy },
     Check {
         name: "backends",
@@ -44,6 +51,7 @@ const CHECKS: &[Check] = &[
     Check { name: "docs", job: "documentation, warnings denied", run: build::docs },
     Check { name: "tests", job: "unit and flow tests", run: build::tests },
     Check { name: "doctests", job: "examples in the documentation", run: build::doctests },
+    Check { name: "aws", job: "attacks on an emulated deployment", run: aws::check },
     Check { name: "fuzz", job: "seeds of the fuzz targets", run: fuzz::replay },
 ];
 

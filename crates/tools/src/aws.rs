@@ -1,0 +1,67 @@
+//! The stage `aws`: an emulated AWS on this machine, and attacks on what is deployed there.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::command::program;
+use crate::python::{self, Builds, Environment};
+use crate::setup;
+use crate::stage::Outcome;
+use crate::workspace::Workspace;
+
+/// LocalStack runs on the Python that its release was made for, so there is one for each Debian.
+static EMULATORS: [((u32, u32), Environment); 2] = [
+    (
+        (3, 11),
+        Environment {
+            name: "aws-venv-3.11",
+            requirements: "tests/aws/requirements-3.11.txt",
+            what: "LocalStack 4.9.2",
+            builds: Builds::WhereNeeded,
+        },
+    ),
+    (
+        (3, 13),
+        Environment {
+            name: "aws-venv-3.13",
+            requirements: "tests/aws/requirements-3.13.txt",
+            what: "LocalStack 2026.3.0",
+            builds: Builds::WhereNeeded,
+        },
+    ),
+];
+
+/// Tests of the emulator's own parts, then of the deployed key and tables, then of the product against
+/// them. A test that cannot reach the emulator fails; none is ever skipped.
+pub(crate) fn check(workspace: &Workspace) -> Result<Outcome> {
+    let (python, environment) = emulator()?;
+    let python = environment.programs(workspace, &python)?.join("python");
+    let folder = workspace.root().join("tests/aws");
+    program(&python, ["run_tests.py", "unit"]).folder(&folder).run()?;
+    // The whole workspace, of which these are a part: its packages alone would be built once more,
+    // with other features than the stage of all tests has built them.
+    let product = ["nextest", "run", "--workspace", "--locked"];
+    program(&python, ["with_aws.py"])
+        .argument(workspace.cache())
+        .argument(&python)
+        .arguments(&["run_tests.py", "attacks", "--then"])
+        .argument(setup::nextest(workspace)?)
+        .arguments(&product)
+        // Where there is no emulator these are ignored; nextest fails if it finds none to run.
+        .arguments(&["--test", "kms_on_aws", "--run-ignored", "only", "--then"])
+        .argument(setup::nextest(workspace)?)
+        .arguments(&product)
+        .arguments(&["--test", "suite", "--filterset", "test(/^(store|layout)::/)"])
+        .folder(&folder)
+        .run()?;
+    Ok(Outcome::Passed)
+}
+
+/// The first for which this machine has a Python.
+fn emulator() -> Result<(PathBuf, &'static Environment)> {
+    let found = EMULATORS
+        .iter()
+        .find_map(|(version, environment)| Some((python::find(&[*version]).ok()?, environment)));
+    found.context("LocalStack needs Python 3.11 or 3.13, with venv")
+}

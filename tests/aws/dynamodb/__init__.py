@@ -1,0 +1,1 @@
+"""DynamoDB Local: what LocalStack's tables are made of."""
