@@ -80,8 +80,8 @@ pub use offline::{Bundle, MAX_BUNDLE_BYTES};
 pub use primes::PrimeFinder;
 pub use progress::{PrimeProgress, Progress, Silent, Step};
 pub use recovery::{
-    Attempt, FactorDraft, FactorFile, NewFactor, SettledChange, UnlockWith, UnlockedRecovery,
-    write_secret_file,
+    Attempt, Committed, FactorDraft, FactorFile, NewFactor, SettledChange, UnlockWith,
+    UnlockedRecovery, write_secret_file,
 };
 pub use refusal::Refusal;
 pub use restore::{RestoreReport, WalletOutcome};
