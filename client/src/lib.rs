@@ -67,7 +67,7 @@ mod fake_service;
 mod tests;
 
 pub use address::{ProviderUrl, ServiceUrl};
-pub use backup::{BackupState, VerifiedBackup};
+pub use backup::{BackupState, RefreshReport, VerifiedBackup};
 pub use ceremony::{NewWallet, SignedIn, SignedMessage};
 pub use client::Client;
 pub use error::{Error, ErrorKind, Result};

@@ -78,6 +78,7 @@ async fn a_bundle_that_lacks_a_backup_is_none_and_the_wallet_is_named() {
     let error = phone.user().download_bundle().await.unwrap_err();
     assert!(matches!(error, Error::BackupOf { wallet, .. } if wallet == lost), "{error}");
     assert_eq!(error.kind(), ErrorKind::Trust);
+    assert!(error.to_string().contains("`sharekeep wallet archive`"), "{error}");
     assert_ne!(kept.id, lost);
 }
 
