@@ -61,6 +61,7 @@ macro_rules! first_phone {
 mod bundle;
 mod changes;
 mod refresh;
+mod restore;
 
 #[tokio::test]
 async fn a_lost_phone_is_replaced_with_any_factor() {
