@@ -60,7 +60,7 @@ fn describe(refreshed: &RefreshReport) -> Report {
     };
     let mut items: Vec<Value> = Vec::new();
     for (id, error) in failed {
-        text.push_str(&format!("\nnot the one of {id}: {error}"));
+        text.push_str(&format!("\nThe backup of {id} still lacks it: {error}"));
         if matches!(error.code(), Some(ProblemCode::WalletState | ProblemCode::NotFound)) {
             // Never more than an offer: anybody on the way can refuse like this.
             text.push_str(&format!(
