@@ -20,9 +20,14 @@ use sharekeep_schemas::{
     DeviceId, PreparationId, PreparationScope, ProblemCode, SecretBytes, WalletId, WalletStatus,
 };
 use sharekeep_steps::DurableStep;
+use std::collections::BTreeMap;
 
 /// How often a backup is sealed anew because another device was faster.
 const MAX_TRIES: u32 = 3;
+
+/// Only a receipt says that a wallet is archived, so that a lie gets no wallet out of a bundle.
+const NO_BACKUP: &str = "there is none (if another device of yours archived the wallet, \
+                         `sharekeep wallet archive` lets this one know)";
 
 /// How a stored backup compares with what this device stored.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,6 +47,17 @@ pub struct VerifiedBackup {
     pub state: BackupState,
     /// Whether it was opened with a factor and holds this device's share.
     pub opened: bool,
+}
+
+/// What came of storing new backups.
+#[must_use]
+#[derive(Debug, Default)]
+pub struct RefreshReport {
+    /// How many were stored.
+    pub stored: usize,
+    /// The wallets that still lack one, and why. A wallet that another device archived gets none:
+    /// [`SignedIn::archive_wallet`] lets this device know by a receipt.
+    pub failed: BTreeMap<WalletId, Error>,
 }
 
 impl Client {
@@ -132,7 +148,7 @@ impl SignedIn<'_> {
     /// The same of a wallet that must have one.
     pub(crate) async fn open_required_backup(&self, wallet: WalletId) -> Result<SealedBackup> {
         self.open_backup(wallet).await.map_err(|error| match error.code() {
-            Some(ProblemCode::NotFound) => Error::BackupOf { wallet, why: "there is none" },
+            Some(ProblemCode::NotFound) => Error::BackupOf { wallet, why: NO_BACKUP },
             _ => error,
         })
     }
@@ -196,22 +212,23 @@ impl SignedIn<'_> {
     }
 
     /// Stores new backups of the wallets whose last one lacks this device's preparation or is sealed
-    /// to an earlier recovery key. Says how many.
+    /// to an earlier recovery key. One that fails does not keep the others from it.
     ///
     /// # Errors
-    /// As [`Self::put_backup`].
-    pub async fn refresh_backups(&self) -> Result<usize> {
+    /// What concerns all wallets: [`Error::NoRecovery`], [`Error::Unreachable`], a session that is
+    /// over, among others; what concerns one is in the report.
+    pub async fn refresh_backups(&self) -> Result<RefreshReport> {
+        let mut report = RefreshReport::default();
         let mut wallets = self.home().wallets()?;
         wallets.retain(|wallet| {
             wallet.status == WalletStatus::Active && wallet.holding == Holding::Registered
         });
         // A device that prepares before its first wallet may have no recovery yet.
         if wallets.is_empty() {
-            return Ok(0);
+            return Ok(report);
         }
         let generation = self.recovery_pin()?.pin.recovery.generation;
         let device = self.home().device().id();
-        let mut refreshed = 0;
         for mut wallet in wallets {
             let preparation = match wallet.preparation_scope() {
                 Some(scope @ PreparationScope::Pair(_)) => self.home().preparation(scope)?,
@@ -222,17 +239,22 @@ impl SignedIn<'_> {
             let current = wallet.backup.as_ref().is_some_and(|mark| {
                 mark.generation == generation && (wanted.is_none() || mark.preparation == wanted)
             });
-            if !current {
-                self.put_backup(&mut wallet).await?;
-                refreshed += 1;
+            if current {
+                continue;
+            }
+            match self.put_backup(&mut wallet).await {
+                Ok(()) => report.stored += 1,
+                // The next one would fare no better, and wait as long.
+                Err(error) if error.is_general() => return Err(error),
+                Err(error) => drop(report.failed.insert(wallet.id, error)),
             }
         }
-        Ok(refreshed)
+        Ok(report)
     }
 
     /// The same where something else was asked for: what fails is said, and made up for later.
     pub(crate) async fn refresh_backups_soon(&self) {
-        if self.refresh_backups().await.is_err() {
+        if !self.refresh_backups().await.is_ok_and(|report| report.failed.is_empty()) {
             self.progress().report(Step::BackupsBehind);
         }
     }
@@ -241,13 +263,14 @@ impl SignedIn<'_> {
     /// opens it and compares the share. Nothing is restored.
     ///
     /// # Errors
-    /// [`Error::Backup`] if it is older or another one, [`Error::Recovery`] if it does not open.
+    /// [`Error::Backup`] if it is older or another one, [`Error::BackupOf`] if there is none,
+    /// [`Error::Recovery`] if it does not open.
     pub async fn verify_backup(
         &self,
         wallet: &HeldWallet,
         unlocked: Option<&UnlockedRecovery>,
     ) -> Result<VerifiedBackup> {
-        let stored = self.open_backup(wallet.id).await?;
+        let stored = self.open_required_backup(wallet.id).await?;
         let mark = wallet.backup.as_ref().ok_or(Error::Backup("this device never stored one"))?;
         let state = mark.compare(wallet.epoch, &stored).map_err(Error::Backup)?;
         if let Some(unlocked) = unlocked {

@@ -190,6 +190,12 @@ impl Error {
         }
     }
 
+    /// Whether it concerns the session or the service as a whole, and not what was asked for: the
+    /// same is to be expected of the next request.
+    pub fn is_general(&self) -> bool {
+        matches!(self.kind(), ErrorKind::NotSignedIn | ErrorKind::Unavailable)
+    }
+
     /// The service's problem code, if it was the service that refused.
     pub fn code(&self) -> Option<sharekeep_schemas::ProblemCode> {
         match self {

@@ -67,7 +67,7 @@ mod fake_service;
 mod tests;
 
 pub use address::{ProviderUrl, ServiceUrl};
-pub use backup::{BackupState, VerifiedBackup};
+pub use backup::{BackupState, RefreshReport, VerifiedBackup};
 pub use ceremony::{NewWallet, SignedIn, SignedMessage};
 pub use client::Client;
 pub use error::{Error, ErrorKind, Result};
@@ -80,8 +80,8 @@ pub use offline::{Bundle, MAX_BUNDLE_BYTES};
 pub use primes::PrimeFinder;
 pub use progress::{PrimeProgress, Progress, Silent, Step};
 pub use recovery::{
-    Attempt, FactorDraft, FactorFile, NewFactor, SettledChange, UnlockWith, UnlockedRecovery,
-    write_secret_file,
+    Attempt, Committed, FactorDraft, FactorFile, NewFactor, SettledChange, UnlockWith,
+    UnlockedRecovery, write_secret_file,
 };
 pub use refusal::Refusal;
 pub use restore::{RestoreReport, WalletOutcome};

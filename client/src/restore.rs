@@ -12,12 +12,13 @@ use rand_core::OsRng;
 use sharekeep_channel::encapsulation::PopValue;
 use sharekeep_mpc::{KeyShare, PossessionBinding, Preparation};
 use sharekeep_recovery::UserBackup;
+use sharekeep_schemas::http::WalletView;
 use sharekeep_schemas::limits::MAX_WALLETS_PER_RESTORE;
 use sharekeep_schemas::sealed::{
     PreparedHalf, Restore, Restored, RestoredStatus, RestoredWallet, SealedBackup, VERSION,
 };
 use sharekeep_schemas::{
-    DeviceId, PreparationId, PreparationScope, Protocol, WalletId, WalletStatus,
+    DeviceId, PreparationId, PreparationScope, ProblemCode, Protocol, WalletId, WalletStatus,
 };
 use sharekeep_steps::DurableStep;
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,7 +36,7 @@ pub enum WalletOutcome {
     },
     /// This device had it already.
     Held,
-    /// It has no backup that could be fetched: its share is on another device or nowhere.
+    /// The service says that it has no backup: its share is on another device or nowhere.
     NoBackup,
     /// It could not be restored; another try may go better.
     Failed(Error),
@@ -44,14 +45,18 @@ pub enum WalletOutcome {
 /// What a restore brought.
 #[derive(Debug, Default)]
 pub struct RestoreReport {
-    /// Every wallet of the user.
+    /// Every wallet that is listed, has a backup or is known to this device from one.
     pub wallets: BTreeMap<WalletId, WalletOutcome>,
 }
 
 impl RestoreReport {
-    /// Whether every wallet that has a backup is on this device now.
+    /// Whether every wallet is on this device now. No wallet is made without a backup, so one that
+    /// has none is not as it must be either.
     pub fn is_complete(&self) -> bool {
-        !self.wallets.values().any(|outcome| matches!(outcome, WalletOutcome::Failed(_)))
+        let back = |outcome: &WalletOutcome| {
+            matches!(outcome, WalletOutcome::Restored { .. } | WalletOutcome::Held)
+        };
+        self.wallets.values().all(back)
     }
 }
 
@@ -74,34 +79,57 @@ impl SignedIn<'_> {
         let lost: Vec<_> = lost.into_iter().collect();
         let views = self.client().list_wallets(self.session()).await?;
         let backups = self.client().list_backups(self.session()).await?;
+        let backed: BTreeSet<_> = backups.iter().map(|backup| backup.wallet_id).collect();
+        let wanted = self.wanted(&views, &backed)?;
         let mut report = RestoreReport::default();
-        for view in &views {
-            let gone = matches!(view.status, WalletStatus::Archived | WalletStatus::Pending);
-            if !gone && backups.iter().all(|backup| backup.wallet_id != view.wallet_id) {
-                report.wallets.insert(view.wallet_id, WalletOutcome::NoBackup);
-            }
-        }
         let mut fetched = Vec::new();
-        for (number, backup) in backups.iter().enumerate() {
+        for (number, id) in wanted.iter().copied().enumerate() {
             self.progress()
-                .report(Step::Restoring { done: number as u32, of: backups.len() as u32 });
-            let id = backup.wallet_id;
+                .report(Step::Restoring { done: number as u32, of: wanted.len() as u32 });
             let held = self.home().wallet(id)?;
-            if held.as_ref().is_some_and(|wallet| wallet.holding == Holding::Registered) {
-                report.wallets.insert(id, WalletOutcome::Held);
-                continue;
-            }
+            let held = held.is_some_and(|wallet| wallet.holding == Holding::Registered);
             let created = views.iter().find(|view| view.wallet_id == id);
             let created = created.map_or_else(now_unix_s, |view| view.created_at_unix_s);
-            match self.fetch(unlocked, id, created).await {
-                Ok(wallet) => fetched.push(wallet),
-                Err(error) => drop(report.wallets.insert(id, WalletOutcome::Failed(error))),
-            }
+            let found = match held {
+                true if backed.contains(&id) => Ok(None),
+                true => self.open_backup(id).await.map(|_| None),
+                false => self.fetch(unlocked, id, created).await.map(Some),
+            };
+            let outcome = match found {
+                Ok(Some(wallet)) => {
+                    fetched.push(wallet);
+                    continue;
+                }
+                Ok(None) => WalletOutcome::Held,
+                Err(error) if error.code() == Some(ProblemCode::NotFound) => {
+                    WalletOutcome::NoBackup
+                }
+                Err(error) => WalletOutcome::Failed(error),
+            };
+            report.wallets.insert(id, outcome);
         }
         self.take_all_over(unlocked, fetched, &lost, &mut report).await?;
         // The backups name the device that made the preparation, which may be gone now.
         self.refresh_backups_soon().await;
         Ok(report)
+    }
+
+    /// The wallets to look for. A listing can leave some out; what the other one shows, or this
+    /// device knows from a backup, it cannot.
+    fn wanted(
+        &self,
+        views: &[WalletView],
+        backed: &BTreeSet<WalletId>,
+    ) -> Result<BTreeSet<WalletId>> {
+        let gone = |view: &WalletView| {
+            matches!(view.status, WalletStatus::Archived | WalletStatus::Pending)
+        };
+        let mut wanted = backed.clone();
+        wanted.extend(views.iter().filter(|view| !gone(view)).map(|view| view.wallet_id));
+        let mut known = self.home().wallets()?;
+        known.retain(|wallet| wallet.holding != Holding::Registered);
+        wanted.extend(known.iter().map(|wallet| wallet.id));
+        Ok(wanted)
     }
 
     /// Fetches one backup, opens it and keeps the share.

@@ -105,7 +105,7 @@ async fn all_guesses_spent_destroy_the_passcode_and_the_recovery_code_still_rest
     let spent = factors.iter().find(|f| f.kind == FactorKind::Passcode).unwrap().id;
     let add = vec![NewFactor::passcode(passcode("5678"))];
     let draft = new.user().draft_change(&unlocked, add, &[spent], None).await.unwrap();
-    new.user().commit_factors(draft).await.unwrap();
+    new.user().commit_factors(draft).await.unwrap().read_back.unwrap();
     new.user().unlock(with_passcode("5678")).await.unwrap();
 }
 
@@ -130,7 +130,7 @@ async fn a_passcode_with_a_limit_of_its_own_is_destroyed_by_that_many_wrong_gues
     let spent = factors.iter().find(|f| f.kind == FactorKind::Passcode).unwrap().id;
     let add = vec![NewFactor::passcode(passcode(RIGHT))];
     let draft = phone.user().draft_change(&unlocked, add, &[spent], None).await.unwrap();
-    phone.user().commit_factors(draft).await.unwrap();
+    phone.user().commit_factors(draft).await.unwrap().read_back.unwrap();
     assert_eq!(wrong(&guess("4321").await.unwrap()), 9);
     assert!(guess(RIGHT).await.is_none());
 }

@@ -102,7 +102,9 @@ async fn a_removed_factor_opens_nothing_that_is_stored_afterwards() {
     let new = NewFactor::recovery_code();
     let new_code = new.code().unwrap().to_string();
     let draft = user.draft_change(&unlocked, vec![new], &[removed], None).await.unwrap();
-    let set = user.commit_factors(draft).await.unwrap();
+    let committed = user.commit_factors(draft).await.unwrap();
+    committed.read_back.unwrap();
+    let set = committed.set;
     assert_eq!((set.recovery.generation, set.factors.len()), (2, 2));
     let thief = Phone::fresh(&deployment, &home("thief"), "alice").await;
     let error = thief.restore(with_code(&old_code), &[]).await.err().unwrap();

@@ -70,7 +70,7 @@ impl Phone {
     /// Sets recovery up.
     pub async fn set_up(&self, factors: Vec<NewFactor>) {
         let draft = self.user().draft_recovery(factors, Waiver::NotGiven).await.unwrap();
-        self.user().commit_factors(draft).await.unwrap();
+        self.user().commit_factors(draft).await.unwrap().read_back.unwrap();
     }
 
     /// Sets recovery up with a passcode and a recovery code, which it gives.

@@ -65,8 +65,8 @@ impl SignedIn<'_> {
     ) -> Result<Option<HeldPreparation>> {
         if !self.home.wants_fresh_preparation()? {
             // An earlier call may have come no further than the preparation.
-            self.refresh_backups().await?;
-            return Ok(None);
+            let refreshed = self.refresh_backups().await?;
+            return refreshed.failed.into_values().next().map_or(Ok(None), Err);
         }
         let primes = self.primes(primes).await?;
         self.prepare_pair_with(primes, None).await.map(Some)

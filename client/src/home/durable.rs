@@ -7,6 +7,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use zeroize::Zeroizing;
 
 /// Files are for the owner's eyes only.
 pub(super) const FILE_MODE: u32 = 0o600;
@@ -61,14 +62,26 @@ pub(super) fn remove(path: &Path, step: DurableStep) -> Result<()> {
 
 /// Reads a file of at most `limit` bytes; `None` if there is none.
 pub(super) fn read(path: &Path, limit: usize) -> Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    Ok(read_into(&mut bytes, path, limit)?.then_some(bytes))
+}
+
+/// The same of a secret that nothing protects.
+pub(super) fn read_secret(path: &Path, limit: usize) -> Result<Option<Zeroizing<Vec<u8>>>> {
+    // A buffer that never moves leaves no copy behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(limit + 1));
+    Ok(read_into(&mut bytes, path, limit)?.then_some(bytes))
+}
+
+/// Says whether there is such a file.
+fn read_into(bytes: &mut Vec<u8>, path: &Path, limit: usize) -> Result<bool> {
     let file = match File::open(path) {
         Ok(file) => file,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(false),
         Err(e) => return Err(Error::file(path)(e)),
     };
-    let mut bytes = Vec::new();
-    file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(Error::file(path))?;
-    if bytes.len() > limit { Err(Error::Damaged(path.to_owned())) } else { Ok(Some(bytes)) }
+    file.take(limit as u64 + 1).read_to_end(bytes).map_err(Error::file(path))?;
+    if bytes.len() > limit { Err(Error::Damaged(path.to_owned())) } else { Ok(true) }
 }
 
 /// Makes a directory that only the owner can enter, and its parents.
@@ -154,6 +167,17 @@ mod tests {
         let target = directory.path().join("file");
         write(&target, &[0; 9], STEP).unwrap();
         assert!(matches!(read(&target, 8), Err(Error::Damaged(_))));
+        assert!(matches!(read_secret(&target, 8), Err(Error::Damaged(_))));
         assert_eq!(read(&target, 9).unwrap().unwrap().len(), 9);
+    }
+
+    #[test]
+    fn a_secret_is_read_into_a_buffer_that_need_not_grow() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("file");
+        assert!(read_secret(&target, 9).unwrap().is_none());
+        write(&target, &[7; 9], STEP).unwrap();
+        let secret = read_secret(&target, 9).unwrap().unwrap();
+        assert_eq!((secret.as_slice(), secret.capacity()), (&[7; 9][..], 10));
     }
 }

@@ -230,7 +230,7 @@ impl OpenHome {
         let mut moved = None;
         if let Some(index) = known.promised.iter().position(|file| file.path == path) {
             let promised = known.promised.remove(index);
-            let found = durable::read(&path, MAX_PROMISED_FILE_BYTES)?.map(Zeroizing::new);
+            let found = durable::read_secret(&path, MAX_PROMISED_FILE_BYTES)?;
             if found.is_some_and(|bytes| Sha256::digest(&*bytes)[..] == promised.digest[..]) {
                 let beside = free_name(&path)?;
                 durable::rename(&path, &beside, DurableStep::FactorFileSuperseded)?;

@@ -30,6 +30,18 @@ impl FactorDraft {
     }
 }
 
+/// A change of factors that stands and is pinned.
+#[must_use]
+#[derive(Debug)]
+pub struct Committed {
+    /// The factors as they are now.
+    pub set: FactorSet,
+    /// Whether every backup that was sealed anew came back as it was sealed. Whatever went wrong
+    /// here, the factors are changed: [`Error::BackupOf`] names a wallet whose backup is another one
+    /// or gone, any other error says why it could not be read.
+    pub read_back: Result<()>,
+}
+
 impl SignedIn<'_> {
     /// Draws a recovery seed and makes the user's first factors.
     ///
@@ -87,13 +99,12 @@ impl SignedIn<'_> {
     }
 
     /// Sends a draft, reads back what stands, and pins it; then reads back every backup that was
-    /// sealed anew. After a lost answer [`sync_recovery`](Self::sync_recovery) finds out which it is.
+    /// sealed anew, which is reported apart. After a lost answer
+    /// [`sync_recovery`](Self::sync_recovery) finds out which it is.
     ///
     /// # Errors
     /// [`Error::Refused`]; [`Error::Disagreement`] or [`Error::Backup`] if something else stands.
-    /// [`Error::BackupOf`] names a wallet whose backup does not come back as it was sealed: the change
-    /// stands all the same.
-    pub async fn commit_factors(&self, draft: FactorDraft) -> Result<FactorSet> {
+    pub async fn commit_factors(&self, draft: FactorDraft) -> Result<Committed> {
         self.home().begin_change(&draft.begun)?;
         let changed: FactorsChanged =
             self.client().ask(self.session(), "/v1/recovery/factors", &draft.request).await?;
@@ -107,8 +118,8 @@ impl SignedIn<'_> {
         }
         check_wraps(&draft.set, &standing.wraps)?;
         self.settle(Some(&standing))?;
-        self.check_resealed(&draft.request.backups).await?;
-        Ok(draft.set)
+        let read_back = self.check_resealed(&draft.request.backups).await;
+        Ok(Committed { set: draft.set, read_back })
     }
 
     /// Reads back what a rotation stored: the old backups are gone, so it is all that there is.

@@ -9,7 +9,7 @@ mod factor;
 mod file;
 mod unlock;
 
-pub use change::FactorDraft;
+pub use change::{Committed, FactorDraft};
 pub use factor::NewFactor;
 pub use file::{FactorFile, write_secret_file};
 pub use unlock::{UnlockWith, UnlockedRecovery};
@@ -89,8 +89,13 @@ impl SignedIn<'_> {
     ///
     /// # Errors
     /// [`Error::Recovery`] if what stands does not follow, [`Error::NoRecovery`] if this device
-    /// knows nothing to compare it with.
+    /// knows nothing to compare it with, or knows another user's.
     pub async fn sync_recovery(&self) -> Result<Option<FactorSet>> {
+        // Another user's recovery says nothing about what stands for this one: that it is another
+        // list, or none, is no rollback.
+        if self.home().recovery()?.is_some() {
+            self.recovery_pin()?;
+        }
         let standing = self.standing().await?;
         self.settle(standing.as_ref())?;
         match (self.home().recovery()?, standing) {

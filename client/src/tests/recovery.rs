@@ -9,7 +9,7 @@ use crate::{
 use sharekeep_recovery::RecoveryCode;
 use sharekeep_recovery::factor_set::Waiver;
 use sharekeep_recovery::passcode::Passcode;
-use sharekeep_schemas::{DeviceId, ProblemCode, Scheme, WalletStatus};
+use sharekeep_schemas::{DeviceId, ProblemCode, Scheme, UserId, WalletStatus};
 
 /// One of the user's devices.
 struct Phone {
@@ -45,7 +45,7 @@ async fn set_up(user: &SignedIn<'_>) -> String {
     let factors = vec![NewFactor::recovery_code(), NewFactor::passcode(passcode("1234"))];
     let code = factors[0].code().unwrap().to_string();
     let draft = user.draft_recovery(factors, Waiver::NotGiven).await.unwrap();
-    user.commit_factors(draft).await.unwrap();
+    user.commit_factors(draft).await.unwrap().read_back.unwrap();
     code
 }
 
@@ -60,6 +60,8 @@ macro_rules! first_phone {
 
 mod bundle;
 mod changes;
+mod refresh;
+mod restore;
 
 #[tokio::test]
 async fn a_lost_phone_is_replaced_with_any_factor() {
@@ -136,7 +138,9 @@ async fn a_removed_factor_opens_nothing_that_is_stored_afterwards() {
     let new = NewFactor::recovery_code();
     let new_code = new.code().unwrap().to_string();
     let draft = user.draft_change(&unlocked, vec![new], &[removed], None).await.unwrap();
-    let set = user.commit_factors(draft).await.unwrap();
+    let committed = user.commit_factors(draft).await.unwrap();
+    committed.read_back.unwrap();
+    let set = committed.set;
     assert_eq!(set.recovery.generation, 2);
     assert_eq!(old.home.wallet(held.id).unwrap().unwrap().backup.unwrap().generation, 2);
 
@@ -218,6 +222,28 @@ async fn recovery_that_is_denied_is_not_set_up_again() {
 }
 
 #[tokio::test]
+async fn another_user_on_this_device_is_told_so_and_not_of_a_rollback() {
+    first_phone!(service, directory, phone, _code);
+    // Nothing is set up for whoever signs in now.
+    service.first_home(directory.path());
+    let mut other = session();
+    other.user = UserId::new([9; 32]);
+    let user = SignedIn::new(&phone.client, &phone.home, &other, &Silent);
+    let pinned = phone.home.recovery().unwrap();
+    for error in [
+        user.sync_recovery().await.err().unwrap(),
+        user.draft_recovery(vec![NewFactor::recovery_code()], Waiver::NotGiven)
+            .await
+            .err()
+            .unwrap(),
+    ] {
+        assert!(matches!(error, Error::NoRecovery(why) if why.contains("another user")), "{error}");
+        assert_eq!(error.kind(), ErrorKind::NoRecovery);
+    }
+    assert_eq!(phone.home.recovery().unwrap(), pinned);
+}
+
+#[tokio::test]
 async fn a_device_that_knows_nothing_does_not_set_up_over_what_is_there() {
     first_phone!(service, directory, old, _code);
     let _ = old;
@@ -249,7 +275,7 @@ async fn a_cloud_file_opens_with_its_passcode_and_not_without() {
     let (right, wrong) = (file(), file());
     let export = factors[1].file(&phone.session.tenant, &phone.session.user).unwrap();
     let draft = user.draft_recovery(factors, Waiver::NotGiven).await.unwrap();
-    user.commit_factors(draft).await.unwrap();
+    user.commit_factors(draft).await.unwrap().read_back.unwrap();
     let wrong = UnlockWith::CloudFile { file: wrong, passcode: passcode("4321") };
     assert_eq!(user.unlock(wrong).await.err().unwrap().kind(), ErrorKind::Factor);
     let right = UnlockWith::CloudFile { file: right, passcode: passcode("1234") };

@@ -90,7 +90,7 @@ impl Crowd {
         factors.push(code);
         let user = device.user(self);
         let draft = user.draft_recovery(factors, Waiver::NotGiven).await?;
-        user.commit_factors(draft).await?;
+        user.commit_factors(draft).await?.read_back?;
         Ok(NewUser { name, device, recovery_code: code_text })
     }
 }

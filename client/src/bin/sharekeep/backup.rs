@@ -6,8 +6,7 @@ use crate::prompt::confirm;
 use crate::unlock;
 use serde_json::json;
 use sharekeep::{
-    BackupState, Error, ErrorKind, HeldWallet, Holding, Result, SignedIn, UnlockedRecovery,
-    write_secret_file,
+    BackupState, HeldWallet, Holding, Result, SignedIn, UnlockedRecovery, write_secret_file,
 };
 use sharekeep_schemas::{WalletId, WalletStatus};
 use sharekeep_steps::DurableStep;
@@ -109,7 +108,7 @@ async fn verify(
                 (word.to_owned(), Some(found.version), None)
             }
             // What concerns the session or the service concerns all wallets.
-            Err(error) if is_general(&error) => return Err(error),
+            Err(error) if error.is_general() => return Err(error),
             Err(error) => {
                 all_good = false;
                 ("not good".to_owned(), None, Some(error.to_string()))
@@ -131,8 +130,4 @@ async fn verify(
     }
     let code = if all_good { 0 } else { exit::UNHEALTHY };
     Ok(Report { text: table(&rows), json: json!({ "ok": all_good, "backups": items }), code })
-}
-
-fn is_general(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::NotSignedIn | ErrorKind::Unavailable)
 }

@@ -2,15 +2,16 @@
 
 use sharekeep::ErrorKind;
 
-/// Done, but something needs attention: what `doctor` or `backup verify` found, or a wallet that
-/// `restore` could not bring back.
+/// Done, but something needs attention: what `doctor` or `backup verify` found, a wallet that
+/// `restore` could not bring back, or backups that could not be read back or stored anew.
 pub(crate) const UNHEALTHY: u8 = 1;
 
 /// The table as `--help` shows it.
 pub(crate) const HELP: &str = "\
 Exit codes:
   0  done
-  1  done, but something needs attention (doctor, backup verify, restore)
+  1  done, but something needs attention (doctor, backup verify, restore,
+     factor, prepare)
   2  wrong use: an argument, a setting or a message that makes no sense
   3  refused by the service or by the identity provider
   4  the enclave, its attestation or a receipt is not to be trusted

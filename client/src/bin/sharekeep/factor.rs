@@ -1,10 +1,13 @@
 use crate::arguments::{Common, FactorCommand, NewFactors, RecoveryCommand, Setup, WaiverOption};
 use crate::context::{Context, Work};
+use crate::exit;
 use crate::output::{Report, say, table};
 use crate::prompt::{self, confirm};
 use crate::unlock;
 use serde_json::{Value, json};
-use sharekeep::{Attempt, Error, FactorDraft, NewFactor, Result, SettledChange, SignedIn};
+use sharekeep::{
+    Attempt, Committed, Error, ErrorKind, FactorDraft, NewFactor, Result, SettledChange, SignedIn,
+};
 use sharekeep_recovery::factor_set::{FactorSet, Waiver};
 use sharekeep_schemas::{FactorId, FactorKind, SecretText};
 use std::io::IsTerminal;
@@ -258,17 +261,26 @@ fn path(option: &Option<std::path::PathBuf>) -> Result<&Path> {
 }
 
 async fn commit(user: &SignedIn<'_>, draft: FactorDraft) -> Result<Report> {
-    match user.commit_factors(draft).await {
-        Ok(set) => Ok(report(&set)),
-        Err(error) => {
-            if matches!(error, Error::BackupOf { .. }) {
-                say(
-                    "The factors are changed, but a backup is not good: run `sharekeep backup verify`.",
-                );
-            }
-            Err(error)
-        }
+    user.commit_factors(draft).await.map(|committed| describe(&committed))
+}
+
+/// The factors are changed whatever became of reading the backups back, so it is no failure of the
+/// command: given again, it would change them once more.
+fn describe(committed: &Committed) -> Report {
+    let mut report = report(&committed.set);
+    report.json["read_back_error"] = Value::Null;
+    if let Err(why) = &committed.read_back {
+        report.text.push_str(&format!(
+            "\nThe factors are changed, but not all backups were read back: {why}\n\
+             Run `sharekeep backup verify`."
+        ));
+        report.json["read_back_error"] = why.to_string().into();
+        report.code = match why.kind() {
+            ErrorKind::Trust => exit::code(ErrorKind::Trust),
+            _ => exit::UNHEALTHY,
+        };
     }
+    report
 }
 
 async fn status(user: &SignedIn<'_>) -> Result<Report> {
@@ -309,7 +321,36 @@ fn report(set: &FactorSet) -> Report {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sharekeep_schemas::FactorId;
+    use rand_core::OsRng;
+    use sharekeep_recovery::factor_set::NewFactor as NewSetFactor;
+    use sharekeep_recovery::{FactorSecret, RecoveryCode, RecoverySeed};
+    use sharekeep_schemas::{UserId, WalletId};
+
+    #[test]
+    fn a_change_whose_backups_were_not_read_back_is_reported_as_made() {
+        let (tenant, user) = ("demo".parse().unwrap(), UserId::new([1; 32]));
+        let code = FactorSecret::recovery_code(&RecoveryCode::generate(&mut OsRng));
+        let keys = code.keys(&tenant, &user, FactorId::new([2; 16]));
+        let (seed, new) =
+            (RecoverySeed::generate(&mut OsRng), [NewSetFactor { keys: &keys, label: None }]);
+        let made = FactorSet::first(&tenant, &user, &seed, &new, Waiver::NotGiven, &mut OsRng);
+        let set = made.unwrap().set;
+        let other = Error::BackupOf { wallet: WalletId::new([3; 16]), why: "it is another one" };
+        for (read_back, code) in [
+            (Ok(()), 0),
+            (Err(other), 4),
+            (Err(Error::Unreachable("no route".to_owned())), 1),
+            (Err(Error::NotSignedIn("the session has expired")), 1),
+        ] {
+            let why = read_back.as_ref().err().map(ToString::to_string);
+            let report = describe(&Committed { set: set.clone(), read_back });
+            assert_eq!(report.code, code, "{why:?}");
+            assert_eq!(report.json["factors"].as_array().unwrap().len(), 1);
+            assert_eq!(report.json["read_back_error"].as_str(), why.as_deref());
+            assert_eq!(report.text.contains("The factors are changed, but"), why.is_some());
+            assert!(report.text.contains(why.as_deref().unwrap_or_default()), "{}", report.text);
+        }
+    }
 
     #[test]
     fn an_id_of_a_factor_in_a_report_is_the_one_that_commands_take() {

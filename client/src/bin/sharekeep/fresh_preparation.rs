@@ -10,9 +10,41 @@ use std::future::pending;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-const BEGINS: &str = "\
-Making a fresh preparation for the cggmp24 wallets. They sign meanwhile; Ctrl-C stops it safely.";
-const STOPPED: &str = "Stopped. The wallets sign; `sharekeep prepare --again` makes it later.";
+/// Whether the wallets sign while it is made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Meanwhile {
+    /// With the preparation that came along.
+    Signing,
+    /// None came along: the first signature would make one.
+    Unprepared,
+}
+
+impl Meanwhile {
+    const fn begins(self) -> &'static str {
+        match self {
+            Self::Signing => {
+                "Making a fresh preparation for the cggmp24 wallets. They sign meanwhile; Ctrl-C \
+                 stops it safely."
+            }
+            Self::Unprepared => {
+                "Making a preparation for the cggmp24 wallets: none came with their backups. Ctrl-C \
+                 stops it safely."
+            }
+        }
+    }
+
+    const fn stopped(self) -> &'static str {
+        match self {
+            Self::Signing => {
+                "Stopped. The wallets sign; `sharekeep prepare --again` makes it later."
+            }
+            Self::Unprepared => {
+                "Stopped. `sharekeep prepare` or the first signature makes it later."
+            }
+        }
+    }
+}
+
 const MADE: &str = "The fresh preparation is there.";
 const MADE_BEFORE: &str = "Another command has made it.";
 const LAST_SECONDS: &str = "Both sides are storing it: some seconds more.";
@@ -21,20 +53,26 @@ const LAST_SECONDS: &str = "Both sides are storing it: some seconds more.";
 const REPLACING: u32 = 2;
 
 /// Makes it, or says why not and how to have it later.
-pub(crate) async fn make(common: &Common, passphrase: &Passphrase) {
-    say(BEGINS);
+pub(crate) async fn make(common: &Common, passphrase: &Passphrase, meanwhile: Meanwhile) {
+    say(meanwhile.begins());
+    let stopped = meanwhile.stopped();
     say(&match search_and_exchange(common, passphrase).await {
-        Ok(said) => said.to_owned(),
-        Err(error) => format!("It was not made now ({error}). {STOPPED}"),
+        Ok(Some(said)) => said.to_owned(),
+        Ok(None) => stopped.to_owned(),
+        Err(error) => format!("It was not made now ({error}). {stopped}"),
     });
 }
 
-async fn search_and_exchange(common: &Common, passphrase: &Passphrase) -> Result<&'static str> {
+/// What came of it; `None` if it was stopped.
+async fn search_and_exchange(
+    common: &Common,
+    passphrase: &Passphrase,
+) -> Result<Option<&'static str>> {
     let display = Display::new();
     // The device stays closed over the search, which is nearly all of the time.
     let primes = tokio::select! {
         primes = PrimeFinder::start().primes(|found| display.report(Step::Primes(found))) => primes,
-        () = interrupted() => return Ok(STOPPED),
+        () = interrupted() => return Ok(None),
     };
     let context = Context::open_with(common, passphrase)?;
     context
@@ -46,12 +84,12 @@ async fn search_and_exchange(common: &Common, passphrase: &Passphrase) -> Result
             loop {
                 tokio::select! {
                     made = &mut refreshing => {
-                        return Ok(if made?.is_some() { MADE } else { MADE_BEFORE });
+                        return Ok(Some(if made?.is_some() { MADE } else { MADE_BEFORE }));
                     }
                     // Once the enclave has replaced its half, this device must do so too.
                     () = interrupted() => match exchange.replacing.load(Ordering::Relaxed) {
                         true => say(LAST_SECONDS),
-                        false => return Ok(STOPPED),
+                        false => return Ok(None),
                     },
                 }
             }

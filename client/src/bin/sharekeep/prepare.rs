@@ -1,10 +1,11 @@
 use crate::arguments::{Common, Prepare};
 use crate::context::Context;
+use crate::exit;
 use crate::output::Report;
 use crate::progress::Display;
-use serde_json::json;
-use sharekeep::{Error, HeldPreparation, Result, SignedIn};
-use sharekeep_schemas::{PreparationScope, Protocol};
+use serde_json::{Value, json};
+use sharekeep::{Error, HeldPreparation, RefreshReport, Result, SignedIn};
+use sharekeep_schemas::{PreparationScope, ProblemCode, Protocol};
 use std::time::Instant;
 
 pub(crate) async fn run(common: &Common, options: &Prepare) -> Result<Report> {
@@ -23,12 +24,7 @@ async fn prepare(context: &Context, options: &Prepare) -> Result<Report> {
             .ok_or_else(|| Error::Usage("this wallet needs no preparation".to_owned()))?,
     };
     if context.home.has_preparation(scope) && !options.again {
-        let refreshed = refresh_backups(context).await?;
-        let text = match refreshed {
-            0 => "It is there already. (--again makes it anew.)".to_owned(),
-            _ => format!("It is there already; {refreshed} backups that lacked it have it now."),
-        };
-        return Ok(Report::new(text, json!({ "made": false, "backups_refreshed": refreshed })));
+        return Ok(describe(&refresh_backups(context).await?));
     }
     let session = context.session().await?;
     let began = Instant::now();
@@ -47,11 +43,36 @@ async fn prepare(context: &Context, options: &Prepare) -> Result<Report> {
 }
 
 /// Backups that an interrupted command left behind are made up for, if somebody is signed in.
-async fn refresh_backups(context: &Context) -> Result<usize> {
+async fn refresh_backups(context: &Context) -> Result<RefreshReport> {
     if context.home.session()?.is_none() || context.home.recovery()?.is_none() {
-        return Ok(0);
+        return Ok(RefreshReport::default());
     }
     let session = context.session().await?;
     let display = Display::new();
     SignedIn::new(&context.client, &context.home, &session, &display).refresh_backups().await
+}
+
+fn describe(refreshed: &RefreshReport) -> Report {
+    let RefreshReport { stored, failed } = refreshed;
+    let mut text = match stored {
+        0 if failed.is_empty() => "It is there already. (--again makes it anew.)".to_owned(),
+        _ => format!("It is there already; {stored} backups that lacked it have it now."),
+    };
+    let mut items: Vec<Value> = Vec::new();
+    for (id, error) in failed {
+        text.push_str(&format!("\nThe backup of {id} still lacks it: {error}"));
+        if matches!(error.code(), Some(ProblemCode::WalletState | ProblemCode::NotFound)) {
+            // Never more than an offer: anybody on the way can refuse like this.
+            text.push_str(&format!(
+                " (if another device of yours archived the wallet, `sharekeep wallet archive {id}` \
+                 lets this one know)"
+            ));
+        }
+        items.push(json!({ "wallet": id, "error": error.to_string() }));
+    }
+    Report {
+        text,
+        json: json!({ "made": false, "backups_refreshed": stored, "failed": items }),
+        code: if failed.is_empty() { 0 } else { exit::UNHEALTHY },
+    }
 }

@@ -1,13 +1,13 @@
 use crate::arguments::{Common, RecoverOffline, Restore};
 use crate::context::{Context, Work};
 use crate::exit;
-use crate::fresh_preparation;
+use crate::fresh_preparation::{self, Meanwhile};
 use crate::output::{Report, say, table};
 use crate::prompt;
 use crate::unlock;
 use serde_json::{Value, json};
 use sharekeep::{Bundle, Error, MAX_BUNDLE_BYTES, RestoreReport, Result, WalletOutcome};
-use sharekeep_schemas::DeviceId;
+use sharekeep_schemas::{DeviceId, PreparationScope, Protocol};
 use std::io::Read;
 use std::time::Instant;
 
@@ -29,10 +29,15 @@ pub(crate) async fn run(common: &Common, options: &Restore) -> Result<Report> {
     if options.no_fresh_preparation || !wanted {
         return Ok(report);
     }
-    // The wallets sign from now on: other commands must be able to work here.
+    let pair = PreparationScope::Pair(Protocol::Cggmp24);
+    let meanwhile = match context.home.has_preparation(pair) {
+        true => Meanwhile::Signing,
+        false => Meanwhile::Unprepared,
+    };
+    // Other commands must be able to work here from now on.
     drop(context);
     let report = report.print_early(common.json);
-    fresh_preparation::make(common, &passphrase).await;
+    fresh_preparation::make(common, &passphrase, meanwhile).await;
     Ok(report)
 }
 
@@ -77,7 +82,9 @@ fn describe(report: &RestoreReport, lost: &[DeviceId], began: Instant) -> Report
             WalletOutcome::Failed(error) => ("failed", error.to_string()),
         };
         if matches!(outcome, WalletOutcome::NoBackup) {
-            say(&format!("warning: {id} has no backup; only the device that holds it can use it"));
+            say(&format!(
+                "warning: {id} has no backup by the service's word; only a device that holds it can use it"
+            ));
         }
         let prepared = matches!(outcome, WalletOutcome::Restored { prepared: true });
         items.push(json!({

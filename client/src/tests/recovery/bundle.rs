@@ -78,6 +78,7 @@ async fn a_bundle_that_lacks_a_backup_is_none_and_the_wallet_is_named() {
     let error = phone.user().download_bundle().await.unwrap_err();
     assert!(matches!(error, Error::BackupOf { wallet, .. } if wallet == lost), "{error}");
     assert_eq!(error.kind(), ErrorKind::Trust);
+    assert!(error.to_string().contains("`sharekeep wallet archive`"), "{error}");
     assert_ne!(kept.id, lost);
 }
 
@@ -115,7 +116,7 @@ async fn a_bundle_with_an_older_backup_or_one_of_an_earlier_seed_is_none() {
     let removed = unlocked.factors().factors[1].id;
     service.change_backups(|backups| backups.get_mut(&made.id).unwrap().version = 2);
     let draft = user.draft_change(&unlocked, vec![], &[removed], None).await.unwrap();
-    user.commit_factors(draft).await.unwrap();
+    user.commit_factors(draft).await.unwrap().read_back.unwrap();
     put_back();
     let tablet = Phone::new(&service, service.new_home(directory.path()));
     tablet.user().unlock(with_code(&code)).await.unwrap();

@@ -129,7 +129,7 @@ async fn a_change_that_follows_from_what_is_past_is_not_sent() {
     let user = phone.user();
     let (stale, _) = replacing(&user, &code).await;
     let (draft, _) = replacing(&user, &code).await;
-    user.commit_factors(draft).await.unwrap();
+    user.commit_factors(draft).await.unwrap().read_back.unwrap();
     let requests = service.seen().len();
     assert!(matches!(user.commit_factors(stale).await, Err(Error::Usage(_))));
     assert_eq!(service.seen().len(), requests);
@@ -152,7 +152,7 @@ async fn a_backup_that_does_not_come_back_as_a_rotation_sealed_it_is_named() {
         let (draft, next) = replacing(&user, &code).await;
         // The change and the list are answered honestly.
         service.script([Instead::Nothing, Instead::Nothing, instead]);
-        let error = user.commit_factors(draft).await.unwrap_err();
+        let error = user.commit_factors(draft).await.unwrap().read_back.unwrap_err();
         assert!(matches!(error, Error::BackupOf { wallet, .. } if wallet == made), "{error}");
         assert!(error.to_string().contains(why), "{error}");
         assert_eq!(error.kind(), ErrorKind::Trust);
@@ -162,7 +162,30 @@ async fn a_backup_that_does_not_come_back_as_a_rotation_sealed_it_is_named() {
         assert!(!phone.home.has_pending_change().unwrap());
     }
     let (draft, _) = replacing(&user, &code).await;
-    user.commit_factors(draft).await.unwrap();
+    user.commit_factors(draft).await.unwrap().read_back.unwrap();
+}
+
+#[tokio::test]
+async fn a_rotation_whose_backups_cannot_be_read_back_is_no_failed_change() {
+    first_phone!(service, directory, phone, code);
+    let user = phone.user();
+    wallet(&user).await;
+    let mut code = code;
+    for (sequence, (problem, kind)) in (2..).zip([
+        (ProblemCode::RateLimited, ErrorKind::Unavailable),
+        (ProblemCode::SessionExpired, ErrorKind::NotSignedIn),
+    ]) {
+        let (draft, next) = replacing(&user, &code).await;
+        let refused = Instead::Problem(problem, Some(3600));
+        service.script([Instead::Nothing, Instead::Nothing, refused]);
+        let committed = user.commit_factors(draft).await.unwrap();
+        assert_eq!(committed.set.sequence, sequence);
+        assert_eq!(committed.read_back.unwrap_err().kind(), kind);
+        assert_eq!(phone.home.recovery().unwrap().unwrap().pin, committed.set.pin());
+        assert!(!phone.home.has_pending_change().unwrap());
+        code = next;
+    }
+    user.unlock(with_code(&code)).await.unwrap();
 }
 
 #[tokio::test]
@@ -173,7 +196,7 @@ async fn a_backup_of_another_devices_wallet_is_read_back_too() {
     let made = wallet(&tablet.user()).await.id;
     let (draft, _) = replacing(&phone.user(), &code).await;
     service.script([Instead::Nothing, Instead::Nothing, Instead::OtherBackup]);
-    let error = phone.user().commit_factors(draft).await.unwrap_err();
+    let error = phone.user().commit_factors(draft).await.unwrap().read_back.unwrap_err();
     assert!(matches!(error, Error::BackupOf { wallet, .. } if wallet == made), "{error}");
 }
 
@@ -188,7 +211,7 @@ async fn a_passcodes_own_limit_of_guesses_reaches_the_enclave() {
         NewFactor::passcode(passcode("1234")).with_guess_limit(limit),
     ];
     let draft = phone.user().draft_recovery(factors, Waiver::NotGiven).await.unwrap();
-    phone.user().commit_factors(draft).await.unwrap();
+    phone.user().commit_factors(draft).await.unwrap().read_back.unwrap();
     let error = phone.user().unlock(super::with_passcode("4321")).await.err().unwrap();
     assert!(matches!(error, Error::WrongPasscode { guesses_left: 2, .. }), "{error}");
 }

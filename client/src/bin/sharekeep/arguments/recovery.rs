@@ -47,7 +47,8 @@ pub(crate) struct NewFactors {
     /// Write the cloud file here; put it into your cloud storage
     #[arg(long, value_name = "FILE")]
     pub(crate) new_cloud_file: Option<PathBuf>,
-    /// How many wrong guesses destroy the new passcode, 1 to 255 [default: the service's, 10]
+    /// How many wrong guesses destroy the new passcode, 1 to 255 [default: the service's, 10;
+    /// also where one is replaced that had its own]
     #[arg(long, value_name = "N")]
     pub(crate) guesses: Option<NonZeroU8>,
 }
