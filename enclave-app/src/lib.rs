@@ -12,10 +12,10 @@
 //!
 //! | module | job |
 //! |---|---|
-//! | [`ports`] | what it needs from outside: NSM, KMS, clock, randomness, egress, issuers' keys |
+//! | [`ports`] | what it needs from outside: NSM, KMS, clock, randomness, egress, credentials, issuers' keys |
 //! | [`core`] | the decisions: pure, given records, time and randomness |
 //! | [`record`] | the plaintexts of sealed records, encoded explicitly |
-//! | [`kms`], [`net`] | the real KMS client, TLS and the egress proxy |
+//! | [`kms`], [`net`] | the real KMS client and TLS |
 //! | [`work`] | bounded CPU: worker threads, and primes in idle time |
 //! | [`Enclave`], [`serve`] | drives the core's wishes, and serves it over a Unix socket or vsock |
 //!
@@ -39,5 +39,6 @@ pub mod work;
 
 pub use enclave::Enclave;
 pub use error::Error;
-pub use serve::{Listener, serve};
+pub use serve::serve;
 pub use settings::{Limits, Settings, Share, Trust};
+pub use sharekeep_vsock::Listener;

@@ -6,14 +6,14 @@ use anyhow::Context;
 use clap::Parser;
 use sharekeep_enclave_app::kms::KmsClient;
 use sharekeep_enclave_app::ports::{
-    EgressProxy, FileCredentials, IssuerKeysOverEgress, KernelEntropy, NitroNsm, Ports,
-    ProxyAddress, SystemClock,
+    Address, CredentialsFromHost, EgressProxy, IssuerKeysOverEgress, KernelEntropy, NitroNsm,
+    Ports, SystemClock,
 };
 use sharekeep_enclave_app::{Enclave, Limits, Listener, Settings, Trust, serve};
+use sharekeep_vsock::ANY_CID;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio_vsock::{VMADDR_CID_ANY, VsockAddr, VsockListener};
 
 /// The program in the enclave.
 #[derive(Parser)]
@@ -30,10 +30,10 @@ struct Arguments {
     /// The vsock port of the egress proxy.
     #[arg(long, default_value_t = 8000)]
     egress_port: u32,
-    /// KMS credentials (JSON) that the host renews. They open nothing without this image's
-    /// attestation.
-    #[arg(long, default_value = "/run/credentials.json")]
-    credentials: PathBuf,
+    /// The vsock port where the host hands KMS credentials out. They open nothing without this
+    /// image's attestation.
+    #[arg(long, default_value_t = 8001)]
+    credentials_port: u32,
 }
 
 /// Largest trust configuration file read.
@@ -48,26 +48,26 @@ async fn main() -> anyhow::Result<()> {
     let trust_bytes = std::fs::read(&arguments.trust).context("the trust configuration")?;
     let trust = Trust::from_bytes(&trust_bytes)?;
     let nsm = Arc::new(NitroNsm::open()?);
-    let egress = Arc::new(EgressProxy::new(ProxyAddress::Vsock {
-        cid: arguments.parent_cid,
-        port: arguments.egress_port,
-    }));
-    let credentials = Arc::new(FileCredentials { path: arguments.credentials });
+    let parent = |port| Address::Vsock { cid: arguments.parent_cid, port };
+    let egress = Arc::new(EgressProxy::new(parent(arguments.egress_port)));
+    let clock = Arc::new(SystemClock);
+    let handed_out = parent(arguments.credentials_port);
+    let credentials = Arc::new(CredentialsFromHost::new(handed_out, clock.clone()));
     let kms = Arc::new(KmsClient::new(&trust, egress.clone(), nsm.clone(), credentials)?);
     let limits = Limits::default();
     let connections = limits.connections;
     let ports = Ports {
         nsm,
         kms,
-        clock: Arc::new(SystemClock),
+        clock,
         entropy: Arc::new(KernelEntropy),
         issuer_keys: Arc::new(IssuerKeysOverEgress::new(egress)),
     };
     let enclave = Enclave::new(Settings { trust_bytes, limits }, ports)?;
-    let address = VsockAddr::new(VMADDR_CID_ANY, arguments.port);
-    let listener = VsockListener::bind(address).context("the vsock port")?;
+    let address = Address::Vsock { cid: ANY_CID, port: arguments.port };
+    let listener = Listener::bind(&address).context("the vsock port")?;
     let mut terminate = signal(SignalKind::terminate())?;
-    serve(Listener::Vsock(listener), enclave, connections, async move {
+    serve(listener, enclave, connections, async move {
         terminate.recv().await;
     })
     .await?;

@@ -1,4 +1,3 @@
-use crate::net::CappedWrites;
 use crate::{Enclave, Error, core::Refusal};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -9,14 +8,12 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use sharekeep_schemas::enclave::{CALL_PATH, HEALTH_PATH, Reply};
 use sharekeep_schemas::{ProblemCode, codec, limits};
+use sharekeep_vsock::Listener;
 use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::UnixListener;
 use tokio::sync::Semaphore;
-use tokio_vsock::VsockListener;
 
 /// Longest wait for a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -26,14 +23,6 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 /// How long running requests may take to end when the enclave stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Where functions reach the enclave.
-pub enum Listener {
-    /// A Unix socket, where there is no hypervisor.
-    Unix(UnixListener),
-    /// A vsock port, on Nitro.
-    Vsock(VsockListener),
-}
 
 /// Serves `POST /v1/call` and `GET /health` until `stop` is done; running requests are finished.
 ///
@@ -54,19 +43,8 @@ pub async fn serve(
             place = places.clone().acquire_owned() => place.expect("nobody closes it"),
             () = &mut stop => break,
         };
-        let accept = async {
-            match &mut listener {
-                Listener::Unix(unix) => {
-                    unix.accept().await.map(|(stream, _)| Box::new(stream) as Box<dyn Connection>)
-                }
-                Listener::Vsock(vsock) => vsock
-                    .accept()
-                    .await
-                    .map(|(stream, _)| Box::new(CappedWrites::new(stream)) as Box<dyn Connection>),
-            }
-        };
         let stream = tokio::select! {
-            accepted = accept => match accepted {
+            accepted = listener.accept() => match accepted {
                 Ok(stream) => stream,
                 Err(error) => {
                     // Out of descriptors, or a peer that left: neither ends the service.
@@ -106,9 +84,6 @@ pub async fn serve(
     let _ = tokio::time::timeout(STOP_TIMEOUT, places.acquire_many(all)).await;
     Ok(())
 }
-
-trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
 
 async fn answer(enclave: &Arc<Enclave>, request: Request<Incoming>) -> Response<Full<Bytes>> {
     match (request.method(), request.uri().path()) {

@@ -8,12 +8,12 @@ use serde_bytes::ByteArray;
 use sharekeep_channel::attestation::Pcr;
 use sharekeep_enclave_app::kms::KmsClient;
 use sharekeep_enclave_app::ports::{
-    EgressProxy, IssuerKeySource, IssuerKeysOverEgress, KeyContext, Kms, Nsm, ProxyAddress,
-    StaticCredentials,
+    Address, CredentialSource, EgressProxy, IssuerKeySource, IssuerKeysOverEgress, KeyContext, Kms,
+    KmsCredentials, Later, Nsm,
 };
 use sharekeep_enclave_app::{Error, Trust};
-use sharekeep_schemas::codec;
 use sharekeep_schemas::trust::TrustConfiguration;
+use sharekeep_schemas::{SecretText, codec};
 use sharekeep_testkit::{
     DevCa, EnvelopeForm, KmsFault, Measurements, NsmRoot, SoftKms, SoftKmsSettings, SoftNsm,
     kms_router,
@@ -44,6 +44,21 @@ impl Nsm for TwinNsm {
     }
 }
 
+/// The software KMS checks the attestation document and no request signature.
+struct AnyCredentials;
+
+impl CredentialSource for AnyCredentials {
+    fn current(&self) -> Later<'_, Result<KmsCredentials, Error>> {
+        Box::pin(async {
+            Ok(KmsCredentials {
+                access_key_id: "local".into(),
+                secret_access_key: SecretText::new("local".into()),
+                session_token: None,
+            })
+        })
+    }
+}
+
 /// KMS behind TLS, behind an egress proxy on a Unix socket.
 struct Outside {
     folder: tempfile::TempDir,
@@ -66,7 +81,7 @@ async fn outside() -> Outside {
     let port = serve_tls(&ca, kms_router(kms.clone())).await;
     let socket = folder.path().join("egress.sock");
     serve_proxy(socket.clone(), port);
-    let proxy = EgressProxy::new(ProxyAddress::Unix(socket));
+    let proxy = EgressProxy::new(Address::Unix(socket));
     Outside { folder, ca, nsm_root, kms, proxy }
 }
 
@@ -140,15 +155,11 @@ impl Outside {
 
     fn client(&self, image: Measurements, authorities: &str) -> KmsClient {
         let leaf = self.nsm_root.issue_leaf("i-0test-enc1", image).unwrap();
-        let credentials = StaticCredentials {
-            access_key_id: "local".into(),
-            secret_access_key: Zeroizing::new("local".into()),
-        };
         KmsClient::new(
             &self.trust(authorities),
             Arc::new(self.proxy.clone()),
             Arc::new(TwinNsm(SoftNsm::new(leaf))),
-            Arc::new(credentials),
+            Arc::new(AnyCredentials),
         )
         .unwrap()
     }

@@ -50,7 +50,7 @@ pub enum Error {
     /// TLS could not be set up.
     #[error("tls set-up failed")]
     Tls(#[from] rustls::Error),
-    /// The software NSM or KMS refuses.
+    /// The software NSM or KMS refuses, or the host's part.
     #[error("the software {part}: {reason}")]
     Twin {
         /// Which.

@@ -99,8 +99,8 @@ impl KmsClient {
         let now = self.credentials.current().await?;
         Ok(aws_sdk_kms::Config::builder().credentials_provider(Credentials::new(
             now.access_key_id.as_str(),
-            now.secret_access_key.as_str(),
-            now.session_token.as_ref().map(|token| token.as_str().to_owned()),
+            now.secret_access_key.expose(),
+            now.session_token.as_ref().map(|token| token.expose().to_owned()),
             None,
             "enclave",
         )))

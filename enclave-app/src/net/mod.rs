@@ -1,10 +1,8 @@
 //! TLS that ends in this process, over whatever the egress port connects.
 
-mod capped;
 mod https;
 mod roots;
 
-pub use capped::{CappedWrites, MAX_VSOCK_WRITE_BYTES};
 pub use https::HttpsClient;
 pub use roots::Roots;
 

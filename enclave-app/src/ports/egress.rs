@@ -1,14 +1,9 @@
 use super::Later;
 use crate::Error;
-use crate::net::{self, CappedWrites};
-use std::{io, path::PathBuf, time::Duration};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::UnixStream;
-use tokio_vsock::{VsockAddr, VsockStream};
-
-/// A connection: bytes in both directions.
-pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+use crate::net;
+use sharekeep_vsock::{Address, Stream, dial};
+use std::{io, time::Duration};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
 /// The way out. Everything that goes this way must be TLS that ends in this process.
 pub trait Egress: Send + Sync {
@@ -19,25 +14,11 @@ pub trait Egress: Send + Sync {
     fn dial<'a>(&'a self, host: &'a str, port: u16) -> Later<'a, Result<Box<dyn Stream>, Error>>;
 }
 
-/// Where the host's egress proxy listens.
-#[derive(Clone, Debug)]
-pub enum ProxyAddress {
-    /// A Unix socket.
-    Unix(PathBuf),
-    /// A port of the parent instance.
-    Vsock {
-        /// Its context id: 3 on Nitro.
-        cid: u32,
-        /// The port.
-        port: u32,
-    },
-}
-
 /// The host's egress proxy, spoken to by HTTP CONNECT (RFC 9110 section 9.3.6). It is not trusted:
 /// it may connect elsewhere, and then TLS fails.
 #[derive(Clone, Debug)]
 pub struct EgressProxy {
-    address: ProxyAddress,
+    address: Address,
 }
 
 /// Longest wait for the proxy to connect.
@@ -47,17 +28,12 @@ const MAX_ANSWER_BYTES: usize = 1024;
 
 impl EgressProxy {
     /// A proxy at an address.
-    pub fn new(address: ProxyAddress) -> Self {
+    pub fn new(address: Address) -> Self {
         Self { address }
     }
 
     async fn connect(&self, host: &str, port: u16) -> io::Result<Box<dyn Stream>> {
-        let mut stream: Box<dyn Stream> = match &self.address {
-            ProxyAddress::Unix(path) => Box::new(UnixStream::connect(path).await?),
-            ProxyAddress::Vsock { cid, port } => Box::new(CappedWrites::new(
-                VsockStream::connect(VsockAddr::new(*cid, *port)).await?,
-            )),
-        };
+        let mut stream = dial(&self.address).await?;
         let request = format!("CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n");
         stream.write_all(request.as_bytes()).await?;
         stream.flush().await?;

@@ -10,14 +10,15 @@ mod kms;
 mod nsm;
 
 pub use clock::{Clock, SystemClock};
-pub use credentials::{CredentialSource, FileCredentials, KmsCredentials, StaticCredentials};
+pub use credentials::{CredentialSource, CredentialsFromHost, KmsCredentials};
 #[cfg(fuzzing)]
 pub use egress::fuzzed_answer;
-pub use egress::{Egress, EgressProxy, ProxyAddress, Stream};
+pub use egress::{Egress, EgressProxy};
 pub use entropy::{Draw, Entropy, KernelEntropy};
 pub use issuer_keys::{IssuerKeySource, IssuerKeysOverEgress};
 pub use kms::{KeyContext, Kms, WrappedDataKey};
 pub use nsm::{NitroNsm, Nsm};
+pub use sharekeep_vsock::{Address, Stream};
 
 use std::{future::Future, pin::Pin, sync::Arc};
 

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as B64};
 use sharekeep_enclave_app::core::{Route, fuzzed_token, route};
 use sharekeep_enclave_app::net::{HttpsClient, Roots};
-use sharekeep_enclave_app::ports::{EgressProxy, ProxyAddress, fuzzed_answer};
+use sharekeep_enclave_app::ports::{Address, EgressProxy, fuzzed_answer};
 use sharekeep_enclave_app::record::{
     BackupRecord, CeremonyRecord, DataKeyRecord, DeploymentKeys, DeviceRecord, FactorRecord,
     PasscodeDraft, PreparationRecord, RecoveryRecord, SessionHints, SessionRecord, TokenRecord,
@@ -21,7 +21,7 @@ const NOW_UNIX_S: u64 = 1_800_000_000;
 /// Certificate authorities of a tenant document.
 pub(crate) fn authorities(bytes: &[u8]) {
     let Ok(pem) = str::from_utf8(bytes) else { return };
-    let nowhere = EgressProxy::new(ProxyAddress::Unix("/nonexistent".into()));
+    let nowhere = EgressProxy::new(Address::Unix("/nonexistent".into()));
     let _ = HttpsClient::new(Arc::new(nowhere), Roots::Pem(pem));
 }
 

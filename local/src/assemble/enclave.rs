@@ -3,12 +3,11 @@ use std::sync::Arc;
 
 use sharekeep_enclave_app::kms::KmsClient;
 use sharekeep_enclave_app::ports::{
-    Clock, Egress, EgressProxy, IssuerKeysOverEgress, KernelEntropy, Nsm, Ports, ProxyAddress,
-    StaticCredentials,
+    Address, Clock, CredentialsFromHost, Egress, EgressProxy, IssuerKeysOverEgress, KernelEntropy,
+    Nsm, Ports,
 };
 use sharekeep_enclave_app::{Enclave, Limits, Settings, Trust};
 use sharekeep_testkit::{NsmLeaf, SoftNsm};
-use zeroize::Zeroizing;
 
 use super::nsm::SoftNsmPort;
 use crate::Error;
@@ -21,6 +20,8 @@ pub struct EnclaveParts<'a> {
     pub nsm_leaf: &'a [u8],
     /// The egress proxy.
     pub egress_socket: &'a Path,
+    /// Where credentials for KMS are handed out.
+    pub credentials_socket: &'a Path,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Bounds of memory and CPU.
@@ -37,13 +38,10 @@ pub fn build_enclave(parts: EnclaveParts<'_>) -> Result<Arc<Enclave>, Error> {
         .map_err(|e| Error::Twin { part: "nsm", reason: e.to_string() })?;
     let nsm: Arc<dyn Nsm> = Arc::new(SoftNsmPort(SoftNsm::new(leaf)));
     let trust = Trust::from_bytes(parts.trust).map_err(failed)?;
-    let address = ProxyAddress::Unix(parts.egress_socket.to_owned());
+    let address = Address::Unix(parts.egress_socket.to_owned());
     let egress: Arc<dyn Egress> = Arc::new(EgressProxy::new(address));
-    // The software KMS checks the attestation document and no request signature.
-    let credentials = Arc::new(StaticCredentials {
-        access_key_id: "local".to_owned(),
-        secret_access_key: Zeroizing::new("local".to_owned()),
-    });
+    let handed_out = Address::Unix(parts.credentials_socket.to_owned());
+    let credentials = Arc::new(CredentialsFromHost::new(handed_out, Arc::clone(&parts.clock)));
     let kms = KmsClient::new(&trust, Arc::clone(&egress), Arc::clone(&nsm), credentials)
         .map_err(failed)?;
     let ports = Ports {

@@ -1,4 +1,3 @@
-use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
@@ -57,11 +56,11 @@ pub async fn provision_store(store: &Store, tenants: &[SignedTenant]) -> Result<
 /// All the functions' routers as one service.
 pub fn build_functions(
     store: Store,
-    enclave_socket: &Path,
+    enclave: EnclaveAddress,
     config: Config,
     clock: Arc<dyn Clock>,
 ) -> Router {
-    let client = EnclaveClient::new(EnclaveAddress::Unix(enclave_socket.to_owned()));
+    let client = EnclaveClient::new(enclave);
     let directory = Arc::new(OneEnclave::new(client));
     app(State::with_clock(config, store, directory, clock))
 }

@@ -39,6 +39,8 @@ pub struct EnclaveConfiguration {
     pub purpose: Purpose,
     /// The egress proxy.
     pub egress_socket: PathBuf,
+    /// Where credentials for KMS are handed out.
+    pub credentials_socket: PathBuf,
 }
 
 impl Drop for EnclaveConfiguration {

@@ -140,6 +140,7 @@ async fn start_enclave(
         purpose,
         socket: enclave_socket(data),
         egress_socket: world.egress_socket().to_owned(),
+        credentials_socket: world.credentials_socket().to_owned(),
     };
     let log = data.path("logs/enclave.log");
     ChildProcess::start(program, "enclave", &configuration, environment, log).await

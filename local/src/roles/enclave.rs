@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use sharekeep_enclave_app::ports::SystemClock;
-use sharekeep_enclave_app::{Listener, serve};
+use sharekeep_enclave_app::serve;
 
 use crate::Error;
 use crate::assemble::{EnclaveParts, build_enclave};
@@ -20,12 +20,13 @@ pub async fn run() -> Result<(), Error> {
         trust: &configuration.trust,
         nsm_leaf: &configuration.nsm_leaf,
         egress_socket: &configuration.egress_socket,
+        credentials_socket: &configuration.credentials_socket,
         clock: Arc::new(SystemClock),
         limits,
     })?;
     let listener = bind(&configuration.socket)?;
     announce_ready();
-    serve(Listener::Unix(listener), enclave, connections, stdin_closed())
+    serve(listener, enclave, connections, stdin_closed())
         .await
         .map_err(|e| Error::Enclave(e.to_string()))
 }

@@ -9,8 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sharekeep_enclave_app::{Enclave, Limits, Listener, serve};
+use sharekeep_enclave_app::{Enclave, Limits, serve};
+use sharekeep_enclave_host::Forward;
 use sharekeep_functions::Config;
+use sharekeep_functions::enclave_client::EnclaveAddress;
 use sharekeep_functions::store::Store;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::assemble::{
     AdjustableClock, EnclaveParts, build_enclave, build_functions, connect_store, provision_store,
 };
+use crate::background::Background;
 use crate::identity_provider::IdentityProvider;
 use crate::world::{self, Dump, Purpose, World};
 use crate::{DataDir, Error, data_dir};
@@ -31,7 +34,8 @@ pub struct StackOptions {
     /// Bounds of the enclave; none takes the default without a search for primes, which would keep
     /// all cores busy while tests run.
     pub limits: Option<Limits>,
-    /// Whether to record what clients, functions and enclave say to each other.
+    /// Whether functions reach the enclave through the host, as on AWS, and what passes there, out of
+    /// the enclave and between clients and functions is recorded.
     pub record: bool,
 }
 
@@ -47,6 +51,9 @@ pub struct Stack {
     functions: JoinHandle<()>,
     client_traffic: Recording,
     enclave_traffic: Recording,
+    egress_traffic: Recording,
+    egress_socket: PathBuf,
+    host: Background,
     stop: CancellationToken,
 }
 
@@ -79,20 +86,25 @@ impl Stack {
         let stop = CancellationToken::new();
         let clock = AdjustableClock::default();
         let limits = options.limits.unwrap_or_else(|| Limits { primes: 0, ..Limits::default() });
-        let (client_traffic, enclave_traffic) = (Recording::default(), Recording::default());
-        let (mut front, mut enclave_socket) = (listener, socket(&data));
+        let [client_traffic, enclave_traffic, egress_traffic] =
+            [(); 3].map(|()| Recording::default());
+        let (mut front, mut enclave) = (listener, EnclaveAddress::Unix(socket(&data)));
+        let (mut egress_socket, host) = (world.egress_socket().to_owned(), Background::default());
         if options.record {
             let behind = world::listen(0).await?;
             let address = behind.local_addr().map_err(|e| Error::io("ask", "a socket", e))?;
             tap::tap_tcp(front, address, client_traffic.clone(), stop.clone());
             front = behind;
             let tapped = data.path("run/tapped.sock");
-            tap::tap_unix(&tapped, enclave_socket, enclave_traffic.clone(), stop.clone())?;
-            enclave_socket = tapped;
+            tap::tap_unix(&tapped, socket(&data), enclave_traffic.clone(), stop.clone())?;
+            enclave = EnclaveAddress::Tcp(forward(tapped, &host).await?);
+            let tapped = data.path("run/tapped-egress.sock");
+            tap::tap_unix(&tapped, egress_socket, egress_traffic.clone(), stop.clone())?;
+            egress_socket = tapped;
         }
         let service = build_functions(
             store.clone(),
-            &enclave_socket,
+            enclave,
             Config { expected_pcrs: world.measurements().to_vecs(), ..Config::default() },
             Arc::new(clock.clone()),
         );
@@ -113,6 +125,9 @@ impl Stack {
             functions,
             client_traffic,
             enclave_traffic,
+            egress_traffic,
+            egress_socket,
+            host,
             stop,
         };
         stack.start_enclave()?;
@@ -169,9 +184,16 @@ impl Stack {
         &self.client_traffic
     }
 
-    /// What functions and enclave said to each other, if it was recorded.
+    /// What functions and enclave said to each other, if it was recorded: all that the host carries
+    /// in.
     pub fn enclave_traffic(&self) -> &Recording {
         &self.enclave_traffic
+    }
+
+    /// What the enclave and the world outside said to each other, if it was recorded: all that the
+    /// host carries out.
+    pub fn egress_traffic(&self) -> &Recording {
+        &self.egress_traffic
     }
 
     /// Everything in the store.
@@ -205,6 +227,7 @@ impl Stack {
         self.stop_enclave().await;
         let functions = std::mem::replace(&mut self.functions, tokio::spawn(async {}));
         wait_or_abort(functions).await;
+        self.host.stop().await;
         self.world.stop().await;
     }
 
@@ -213,7 +236,8 @@ impl Stack {
         let core = build_enclave(EnclaveParts {
             trust: self.world.trust_bytes(),
             nsm_leaf: &leaf,
-            egress_socket: self.world.egress_socket(),
+            egress_socket: &self.egress_socket,
+            credentials_socket: self.world.credentials_socket(),
             clock: Arc::new(self.clock.clone()),
             limits: self.limits.clone(),
         })?;
@@ -221,7 +245,7 @@ impl Stack {
         let (stop, connections) = (self.stop.child_token(), self.limits.connections);
         let (served_core, stopped) = (Arc::clone(&core), stop.clone().cancelled_owned());
         let served = tokio::spawn(async move {
-            let served = serve(Listener::Unix(listener), served_core, connections, stopped).await;
+            let served = serve(listener, served_core, connections, stopped).await;
             if let Err(error) = served {
                 tracing::error!(%error, "the enclave stopped");
             }
@@ -234,11 +258,22 @@ impl Stack {
 impl Drop for Stack {
     fn drop(&mut self) {
         self.stop.cancel();
+        self.host.cancel();
     }
 }
 
 fn socket(data: &DataDir) -> PathBuf {
     data.path("run/enclave.sock")
+}
+
+/// The host's way in to what serves on a socket; where functions reach it.
+async fn forward(enclave: PathBuf, background: &Background) -> Result<String, Error> {
+    let listener = world::listen(0).await?;
+    let address = listener.local_addr().map_err(|e| Error::io("ask", "a socket", e))?;
+    let enclave = sharekeep_vsock::Address::Unix(enclave);
+    let forward = Forward { enclave, connections: 512, idle: Duration::from_secs(120) };
+    world::in_background(background, |drain| forward.serve(listener, drain));
+    Ok(address.to_string())
 }
 
 /// Idle connections may keep a server from ending by itself.

@@ -55,9 +55,9 @@ pub(super) fn tap_unix(
     recording: Recording,
     stop: CancellationToken,
 ) -> Result<(), Error> {
-    let listener = bind(socket)?;
+    let mut listener = bind(socket)?;
     tokio::spawn(stop.clone().run_until_cancelled_owned(async move {
-        while let Ok((front, _)) = listener.accept().await {
+        while let Ok(front) = listener.accept().await {
             let (recording, behind) = (recording.clone(), behind.clone());
             tokio::spawn(stop.clone().run_until_cancelled_owned(async move {
                 if let Ok(back) = UnixStream::connect(&behind).await {

@@ -2,7 +2,7 @@
 //! identity provider, the way out of the enclave, and the operator who signs for all of it.
 
 mod database;
-mod egress;
+mod host;
 mod measurements;
 mod operator;
 mod purpose;
@@ -10,7 +10,7 @@ mod start;
 mod tenants;
 
 pub use database::{Database, Dump};
-pub(crate) use egress::bind;
+pub(crate) use host::{bind, in_background};
 pub use measurements::Measurements;
 pub use operator::{DEPLOYMENT, REGION};
 pub use purpose::Purpose;
@@ -49,6 +49,7 @@ pub struct World {
     trust_bytes: Vec<u8>,
     tenants: Vec<SignedTenant>,
     egress_socket: PathBuf,
+    credentials_socket: PathBuf,
     background: Background,
 }
 
@@ -86,6 +87,11 @@ impl World {
     /// The socket of the enclave's way out.
     pub fn egress_socket(&self) -> &Path {
         &self.egress_socket
+    }
+
+    /// The socket where the enclave finds credentials for KMS.
+    pub fn credentials_socket(&self) -> &Path {
+        &self.credentials_socket
     }
 
     /// The tenants' documents.

@@ -1,11 +1,12 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use sharekeep_enclave_host::egress::{Allowlist, Reach};
 use sharekeep_testkit::{DevCa, NsmRoot, SoftKms, SoftKmsSettings};
 use tokio::net::TcpListener;
 use tokio_rustls::rustls::ServerConfig;
 
-use super::egress::{self, Destinations};
+use super::host;
 use super::operator::{Operator, REGION};
 use super::{Database, Measurements, Purpose, STORE_FILE, SignedTenant, World, tenants};
 use crate::background::Background;
@@ -63,12 +64,19 @@ impl World {
         let kms_address = serve_kms(&authority, &kms_host, Arc::clone(&kms), background).await?;
 
         let provider = identity_provider.port();
-        let destinations = Destinations::from([
+        let mut allowed = Allowlist::default();
+        for (place, address) in [
             (format!("{kms_host}:443"), kms_address),
             (format!("localhost:{provider}"), (Ipv4Addr::LOCALHOST, provider).into()),
-        ]);
+        ] {
+            allowed
+                .allow(&place, Reach::At(address))
+                .map_err(|e| Error::Twin { part: "host", reason: e.to_string() })?;
+        }
         let egress_socket = data.path("run/egress.sock");
-        egress::start(&egress_socket, destinations, background)?;
+        host::carry_out(&egress_socket, allowed, background)?;
+        let credentials_socket = data.path("run/credentials.sock");
+        host::hand_out(&credentials_socket, background)?;
 
         let database = Database::open(&data.path(STORE_FILE))?;
         let store_endpoint = database.serve(background).await?;
@@ -91,6 +99,7 @@ impl World {
             trust_bytes,
             tenants,
             egress_socket,
+            credentials_socket,
             background: background.clone(),
         })
     }
