@@ -5,10 +5,12 @@
 use serde_bytes::ByteArray;
 use sharekeep_channel::attestation::Pcr;
 use sharekeep_enclave_app::kms::KmsClient;
-use sharekeep_enclave_app::ports::{Egress, FileCredentials, KeyContext, Kms, Later, Nsm, Stream};
+use sharekeep_enclave_app::ports::{
+    CredentialSource, Egress, KeyContext, Kms, KmsCredentials, Later, Nsm, Stream,
+};
 use sharekeep_enclave_app::{Error, Trust};
-use sharekeep_schemas::codec;
 use sharekeep_schemas::trust::TrustConfiguration;
+use sharekeep_schemas::{SecretText, codec};
 use sharekeep_testkit::{DevCa, Measurements, NsmRoot, SoftNsm};
 use std::path::Path;
 use std::sync::Arc;
@@ -36,6 +38,26 @@ impl Nsm for TwinNsm {
     }
     fn pcr(&self, index: u16) -> Result<Pcr, Error> {
         self.0.describe_pcr(index).map(Pcr::from_bytes).ok_or(Error::Nsm("twin"))
+    }
+}
+
+/// The credentials of the hosts' role, which the emulator knows.
+struct HostRole;
+
+#[derive(serde::Deserialize)]
+struct InFile {
+    access_key_id: String,
+    secret_access_key: SecretText,
+    #[serde(default)]
+    session_token: Option<SecretText>,
+}
+
+impl CredentialSource for HostRole {
+    fn current(&self) -> Later<'_, Result<KmsCredentials, Error>> {
+        let json = std::fs::read(given("SHAREKEEP_TEST_HOST_CREDENTIALS")).unwrap();
+        let InFile { access_key_id, secret_access_key, session_token } =
+            serde_json::from_slice(&json).unwrap();
+        Box::pin(async { Ok(KmsCredentials { access_key_id, secret_access_key, session_token }) })
     }
 }
 
@@ -124,7 +146,7 @@ impl Enclave {
             &Trust::from_bytes(&codec::encode(&configuration)).unwrap(),
             Arc::new(Door::open(&ca).await),
             Arc::new(TwinNsm(SoftNsm::new(root.issue_leaf("i-0test-enc1", self.image).unwrap()))),
-            Arc::new(FileCredentials { path: given("SHAREKEEP_TEST_HOST_CREDENTIALS").into() }),
+            Arc::new(HostRole),
         )
         .unwrap()
     }

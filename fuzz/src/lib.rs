@@ -7,7 +7,7 @@
 pub mod fixed;
 mod targets;
 
-use targets::{channel, client, enclave, functions, messages, mpc, recovery, schemas};
+use targets::{channel, client, enclave, functions, host, messages, mpc, recovery, schemas};
 
 /// Names and what they run. A name begins with the folder whose decoder it is about.
 pub const TARGETS: &[(&str, fn(&[u8]))] = &[
@@ -31,6 +31,7 @@ pub const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("functions_cursor", functions::cursor),
     ("functions_request", functions::request),
     ("functions_store", functions::store),
+    ("host_connect", host::connect),
     ("messages_bitcoin_psbt", messages::bitcoin_psbt),
     ("messages_bitcoin_transaction", messages::bitcoin_transaction),
     ("messages_ethereum_transaction", messages::ethereum_transaction),

@@ -66,6 +66,12 @@ impl Deployment {
         Self { stack, dir }
     }
 
+    /// Stops everything; what it leaves behind.
+    pub async fn stop(self) -> TempDir {
+        self.stack.stop().await;
+        self.dir
+    }
+
     pub fn path(&self, inside: &str) -> PathBuf {
         self.dir.path().join(inside)
     }

@@ -100,6 +100,14 @@ impl Egress {
     }
 }
 
+/// What the fuzz targets see of a head: the place that it names.
+#[cfg(fuzzing)]
+pub async fn fuzzed_place(
+    stream: &mut (impl tokio::io::AsyncRead + Unpin),
+) -> io::Result<Option<(String, u16)>> {
+    Ok(read_place(stream).await?.map(|place| (place.host, place.port)))
+}
+
 async fn refuse(inside: &mut (impl Stream + ?Sized), status: &str) -> io::Result<()> {
     let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     inside.write_all(answer.as_bytes()).await?;

@@ -4,6 +4,7 @@ pub(crate) mod channel;
 pub(crate) mod client;
 pub(crate) mod enclave;
 pub(crate) mod functions;
+pub(crate) mod host;
 pub(crate) mod messages;
 pub(crate) mod mpc;
 pub(crate) mod recovery;

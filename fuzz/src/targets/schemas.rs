@@ -8,6 +8,7 @@ use sharekeep_enclave_app::Trust;
 use sharekeep_schemas::enclave::{
     Call, EnclaveHealth, LoadedRecord, Put, RecordKey, RecordQuery, Reply, Row, StoredRecord, Write,
 };
+use sharekeep_schemas::host::HostCredentials;
 use sharekeep_schemas::http::{
     AttestationAnswer, BackupView, CeremonyView, DeviceView, EventView, FactorView, Health,
     OpenSessionRequest, Page, Readiness, SealedAnswer, SealedRequest, SessionView, WalletView,
@@ -51,6 +52,7 @@ pub(crate) fn enclave(bytes: &[u8]) {
     cbor::<Call>(bytes);
     cbor::<Reply>(bytes);
     cbor::<EnclaveHealth>(bytes);
+    cbor::<HostCredentials>(bytes);
     cbor::<LoadedRecord>(bytes);
     cbor::<StoredRecord>(bytes);
     cbor::<Write>(bytes);

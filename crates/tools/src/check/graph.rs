@@ -19,8 +19,28 @@ const IO: &[&str] = &["tokio", "mio", "hyper", "axum", "reqwest", "aws-config"];
 const RULES: &[Rule] = &[
     Rule {
         package: "sharekeep-enclave-app",
-        never: &["sharekeep-testkit", "sharekeep-local", "sharekeep-functions", "sharekeep"],
+        never: &[
+            "sharekeep-testkit",
+            "sharekeep-local",
+            "sharekeep-enclave-host",
+            "sharekeep-functions",
+            "sharekeep",
+        ],
         why: "a release enclave that contained a software NSM or KMS could be talked into using it",
+    },
+    Rule {
+        package: "sharekeep-enclave-host",
+        never: &[
+            "sharekeep-testkit",
+            "sharekeep-local",
+            "sharekeep-enclave-app",
+            "sharekeep-channel",
+            "sharekeep-mpc",
+            "sharekeep-messages",
+            "sharekeep-recovery",
+            "sharekeep",
+        ],
+        why: "the host carries ciphertext, and has nothing that could open or sign anything",
     },
     Rule {
         package: "sharekeep-functions",
@@ -28,6 +48,7 @@ const RULES: &[Rule] = &[
             "sharekeep-testkit",
             "sharekeep-local",
             "sharekeep-enclave-app",
+            "sharekeep-enclave-host",
             "sharekeep-mpc",
             "sharekeep-messages",
             "sharekeep-recovery",
@@ -41,6 +62,7 @@ const RULES: &[Rule] = &[
             "sharekeep-testkit",
             "sharekeep-local",
             "sharekeep-enclave-app",
+            "sharekeep-enclave-host",
             "sharekeep-functions",
         ],
         why: "the client knows the service by its wire types only",
