@@ -78,7 +78,7 @@ def deploy(folder: Path) -> dict[str, str]:
     image = deployment.image_parameters(IMAGE)
     key = deployment.deploy_key(DEPLOYMENT, EnclaveHostRoleArn=deployment.HOSTS, **image)
     given = deployment.assume(deployment.SERVICE, deployment.HOSTS)
-    # As an enclave takes them from its host.
+    # For the enclave's own KMS client in the tests, in place of a host that hands them out.
     credentials = folder / "host-credentials.json"
     credentials.write_text(
         json.dumps(
