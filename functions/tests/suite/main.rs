@@ -5,6 +5,7 @@ mod backup;
 mod described;
 mod exchange;
 mod gate;
+mod groups;
 mod idempotency;
 mod layout;
 mod listing;
