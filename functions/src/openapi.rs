@@ -1,4 +1,4 @@
-use crate::router;
+use crate::router::{RouteGroup, described};
 use sharekeep_schemas::Problem;
 use std::collections::BTreeMap;
 use utoipa::openapi::response::{Response, ResponseBuilder};
@@ -7,7 +7,7 @@ use utoipa::{IntoParams, IntoResponses, OpenApi};
 
 /// The description of the HTTPS interface, made from the handlers.
 pub fn openapi() -> Document {
-    router::described().into_openapi()
+    described(&RouteGroup::ALL).into_openapi()
 }
 
 #[derive(OpenApi)]

@@ -1,7 +1,7 @@
-//! Routes by group, served together by one Lambda.
+//! Routes by group: all of them together in a local run, one group a Lambda function on AWS.
 
 use crate::error::Error;
-use crate::openapi::Base;
+use crate::openapi::{Base, openapi};
 use crate::state::State;
 use crate::{
     attestation, backup, ceremony, device, event, factor, health, observe, recovery, session,
@@ -25,12 +25,57 @@ use utoipa_swagger_ui::SwaggerUi;
 /// How long a browser may remember what CORS allows.
 const CORS_MAX_AGE: Duration = Duration::from_secs(600);
 
+/// Routes that one Lambda function serves, under a role that may do what they need and no more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum RouteGroup {
+    /// Attestation, sessions, devices, events, health; and the page to try the interface.
+    Sessions,
+    /// Wallets and ceremonies.
+    Wallets,
+    /// Backups, factors, passcodes, restore.
+    Recovery,
+}
+
+impl RouteGroup {
+    /// Every group: together they are the whole interface.
+    pub const ALL: [Self; 3] = [Self::Sessions, Self::Wallets, Self::Recovery];
+
+    /// The name of its binary, its Lambda function and its role.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sessions => "sessions",
+            Self::Wallets => "wallets",
+            Self::Recovery => "recovery",
+        }
+    }
+
+    /// Its routes, ready to be served.
+    pub fn app(self, state: State) -> Router {
+        serve(&[self], state)
+    }
+
+    fn routes(self) -> OpenApiRouter<State> {
+        match self {
+            Self::Sessions => sessions(),
+            Self::Wallets => wallets(),
+            Self::Recovery => recoveries(),
+        }
+    }
+}
+
 /// The whole interface, ready to be served.
 pub fn app(state: State) -> Router {
+    serve(&RouteGroup::ALL, state)
+}
+
+fn serve(groups: &[RouteGroup], state: State) -> Router {
     let cors = cors(&state);
-    let (router, document) = described().split_for_parts();
+    let mut router: Router<State> = described(groups).into();
+    if groups.contains(&RouteGroup::Sessions) {
+        router = router.merge(SwaggerUi::new("/docs").url("/openapi.json", openapi()));
+    }
     router
-        .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
         .fallback(|| async { Error::refused(ProblemCode::NotFound) })
         .method_not_allowed_fallback(|| async { Error::refused(ProblemCode::MethodNotAllowed) })
         .layer(cors)
@@ -39,29 +84,27 @@ pub fn app(state: State) -> Router {
         .with_state(state)
 }
 
-/// All routes with their descriptions.
-pub(crate) fn described() -> OpenApiRouter<State> {
-    OpenApiRouter::with_openapi(Base::openapi())
-        .merge(attestations())
-        .merge(sessions())
-        .merge(wallets_and_ceremonies())
-        .merge(backups_and_recovery())
-        .merge(devices_and_events())
-        .merge(health_checks())
-}
-
-fn attestations() -> OpenApiRouter<State> {
-    OpenApiRouter::new().routes(routes!(attestation::get::get))
+/// The routes of these groups with their descriptions.
+pub(crate) fn described(groups: &[RouteGroup]) -> OpenApiRouter<State> {
+    let base = OpenApiRouter::with_openapi(Base::openapi());
+    groups.iter().fold(base, |router, group| router.merge(group.routes()))
 }
 
 fn sessions() -> OpenApiRouter<State> {
     OpenApiRouter::new()
+        .routes(routes!(attestation::get::get))
         .routes(routes!(session::open::open, session::list::list))
         .routes(routes!(session::renew::renew))
         .routes(routes!(session::revoke::revoke))
+        .routes(routes!(device::list::list))
+        .routes(routes!(device::name::name))
+        .routes(routes!(device::revoke::revoke))
+        .routes(routes!(event::list::list))
+        .routes(routes!(health::live::live))
+        .routes(routes!(health::ready::ready))
 }
 
-fn wallets_and_ceremonies() -> OpenApiRouter<State> {
+fn wallets() -> OpenApiRouter<State> {
     OpenApiRouter::new()
         .routes(routes!(wallet::create::create, wallet::list::list))
         .routes(routes!(wallet::get::get))
@@ -73,7 +116,7 @@ fn wallets_and_ceremonies() -> OpenApiRouter<State> {
         .routes(routes!(ceremony::abort::abort))
 }
 
-fn backups_and_recovery() -> OpenApiRouter<State> {
+fn recoveries() -> OpenApiRouter<State> {
     OpenApiRouter::new()
         .routes(routes!(backup::list::list))
         .routes(routes!(backup::get::get, backup::put::put))
@@ -86,18 +129,6 @@ fn backups_and_recovery() -> OpenApiRouter<State> {
         .routes(routes!(factor::register::register))
         .routes(routes!(factor::guess::guess))
         .routes(routes!(factor::finish::finish))
-}
-
-fn devices_and_events() -> OpenApiRouter<State> {
-    OpenApiRouter::new()
-        .routes(routes!(device::list::list))
-        .routes(routes!(device::name::name))
-        .routes(routes!(device::revoke::revoke))
-        .routes(routes!(event::list::list))
-}
-
-fn health_checks() -> OpenApiRouter<State> {
-    OpenApiRouter::new().routes(routes!(health::live::live)).routes(routes!(health::ready::ready))
 }
 
 fn cors(state: &State) -> CorsLayer {

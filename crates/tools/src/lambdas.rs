@@ -16,11 +16,21 @@ const CARGO_LAMBDA: Environment = Environment {
     builds: Builds::Never,
 };
 
+/// What Lambda runs on, as `infra/templates/api.yaml` and cargo-lambda call it.
+const ARCHITECTURES: [(&str, &str); 2] = [("arm64", "--arm64"), ("x86_64", "--x86-64")];
+
 /// Builds every binary of `functions` with cargo-lambda, linked by zig against a glibc old enough
-/// for Lambda's Amazon Linux, whatever the building machine's is.
+/// for Lambda's Amazon Linux, whatever the building machine's is. For each architecture a folder
+/// of zip files: `lambda/arm64/wallets/bootstrap.zip` where cargo puts what it builds.
 pub(crate) fn build(workspace: &Workspace) -> Result<()> {
-    let programs = CARGO_LAMBDA.programs(workspace, Path::new("python3"))?;
-    cargo(["lambda", "build", "--release", "--locked", "-p", "sharekeep-functions"])
-        .env("PATH", path_with(programs)?)
-        .run()
+    let path = path_with(CARGO_LAMBDA.programs(workspace, Path::new("python3"))?)?;
+    for (architecture, flag) in ARCHITECTURES {
+        let folder = workspace.programs("lambda").join(architecture);
+        cargo(["lambda", "build", "--release", "--locked", "-p", "sharekeep-functions", flag])
+            .arguments(&["--output-format", "zip", "--lambda-dir"])
+            .argument(folder)
+            .env("PATH", &path)
+            .run()?;
+    }
+    Ok(())
 }

@@ -4,9 +4,12 @@
 mod backup;
 mod described;
 mod exchange;
+mod faults;
 mod gate;
+mod groups;
 mod idempotency;
 mod layout;
+mod line;
 mod listing;
 mod logs;
 mod rates;

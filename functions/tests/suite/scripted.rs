@@ -17,6 +17,8 @@ use std::time::Duration;
 /// What the enclave does with one call.
 pub(crate) enum Act {
     Say(Reply),
+    /// Says what follows from what it is asked.
+    Decide(fn(&Call) -> Reply),
     /// Says it after a while.
     SayLate(Duration, Reply),
     /// Answers with this status and Retry-After.
@@ -90,9 +92,10 @@ impl ScriptedEnclave {
 
 async fn call(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
     let call: Call = codec::decode(&body, MAX_ENCLAVE_CALL_BYTES).unwrap();
-    shared.calls.lock().unwrap().push(call);
+    shared.calls.lock().unwrap().push(call.clone());
     let act = shared.script.lock().unwrap().pop_front();
     match act {
+        Some(Act::Decide(decide)) => codec::encode(&decide(&call)).into_response(),
         Some(Act::Say(reply)) => codec::encode(&reply).into_response(),
         Some(Act::SayLate(after, reply)) => {
             tokio::time::sleep(after).await;

@@ -13,13 +13,14 @@ use sharekeep_channel::signature::{
 };
 use sharekeep_functions::enclave_client::{EnclaveAddress, EnclaveClient, OneEnclave};
 use sharekeep_functions::store::{Store, StoreKeys, StoreSettings, TablePrefix};
-use sharekeep_functions::{Clock, Config, State, app};
+use sharekeep_functions::{Clock, Config, RouteGroup, State, app};
 use sharekeep_schemas::enclave::*;
 use sharekeep_schemas::http::{Base64Url, SealedRequest};
 use sharekeep_schemas::tenant::{SignedTenantDocument, TenantDocument};
 use sharekeep_schemas::*;
 use sharekeep_steps::DurableStep;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -48,6 +49,7 @@ impl Clock for ManualClock {
 
 pub(crate) struct World {
     pub(crate) app: Router,
+    state: State,
     pub(crate) store: Store,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) enclave: ScriptedEnclave,
@@ -64,14 +66,18 @@ pub(crate) async fn empty_store() -> Store {
         let prefix = format!("test-{}-{number}-", std::process::id());
         store_with(std::env::var("AWS_ENDPOINT_URL").unwrap(), &prefix)
     } else {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let database = dynoxide::Database::memory().unwrap();
-        tokio::spawn(dynoxide::server::serve_on(listener, database));
-        store_at(endpoint)
+        store_at(format!("http://{}", embedded_store().await))
     };
     store.create_tables().await.unwrap();
     store
+}
+
+/// Where an embedded database in memory, still without tables, speaks HTTP.
+pub(crate) async fn embedded_store() -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(dynoxide::server::serve_on(listener, dynoxide::Database::memory().unwrap()));
+    address
 }
 
 pub(crate) fn store_at(endpoint: String) -> Store {
@@ -93,14 +99,20 @@ impl World {
     }
 
     pub(crate) async fn with(config: Config) -> Self {
-        crate::logs::capture();
         let store = empty_store().await;
+        Self::over(config, store.clone(), store).await
+    }
+
+    /// Of a store that the functions reach in another way than the test.
+    pub(crate) async fn over(config: Config, store: Store, functions_store: Store) -> Self {
+        crate::logs::capture();
         let enclave = ScriptedEnclave::start().await;
         let address = EnclaveAddress::Unix(enclave.socket());
         let clock = Arc::new(ManualClock(AtomicU64::new(START_S * 1000)));
         let directory = Arc::new(OneEnclave::new(EnclaveClient::new(address)));
-        let state = State::with_clock(config, store.clone(), directory, clock.clone());
-        let world = Self { app: app(state), store, clock, enclave, next_key: AtomicU64::new(0) };
+        let state = State::with_clock(config, functions_store, directory, clock.clone());
+        let app = app(state.clone());
+        let world = Self { app, state, store, clock, enclave, next_key: AtomicU64::new(0) };
         world.put_tenant(600).await;
         world
     }
@@ -196,10 +208,12 @@ impl World {
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.app.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let body = body.collect().await.unwrap().to_bytes().to_vec();
-        Answer { status: parts.status, headers: parts.headers, body }
+        answer(self.app.clone(), request).await
+    }
+
+    /// To the function of one group alone.
+    pub(crate) async fn send_to(&self, group: RouteGroup, request: Request<Body>) -> Answer {
+        answer(group.app(self.state.clone()), request).await
     }
 
     /// Every item of every table that holds records; `limits` and `idempotency` are the gate's
@@ -221,6 +235,13 @@ impl World {
         }
         tables
     }
+}
+
+async fn answer(app: Router, request: Request<Body>) -> Answer {
+    let response = app.oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await.unwrap().to_bytes().to_vec();
+    Answer { status: parts.status, headers: parts.headers, body }
 }
 
 /// A value as text that is the same for equal values: maps have no order of their own.

@@ -1,7 +1,7 @@
-//! Compares templates with what the functions say that they use: `functions/tables.json` and
-//! `functions/openapi.json`, which tests of the functions keep true.
+//! Compares templates with what the functions say that they use: `functions/tables.json`,
+//! `functions/openapi.json` and `functions/groups.json`, which tests of the functions keep true.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -14,6 +14,8 @@ const TABLE_OF_HOSTS: &str = "fleet";
 /// Routes that are no part of the interface: the page to try it, and what browsers ask first.
 const ROUTES_BESIDES: [&str; 4] =
     ["GET /docs", "GET /docs/{file+}", "GET /openapi.json", "OPTIONS /{path+}"];
+/// The group of functions that answers them.
+const GROUP_OF_ROUTES_BESIDES: &str = "sessions";
 
 /// Every table that the functions use, laid out as they make it for the embedded default.
 pub(super) fn check_tables(root: &Path) -> Result<()> {
@@ -76,6 +78,53 @@ pub(super) fn check_routes(root: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Every route leads to the function that serves it, and every function is the program of a group.
+pub(super) fn check_groups(root: &Path) -> Result<()> {
+    let template = Template::read(&root.join("infra/templates/api.yaml"))?;
+    let mut expected: Groups = read(&root.join("functions/groups.json"))?;
+    expected
+        .get_mut(GROUP_OF_ROUTES_BESIDES)
+        .context("a group is missing")?
+        .extend(ROUTES_BESIDES.map(str::to_owned));
+    let found = groups(&template)?;
+    ensure!(found == expected, "api.yaml routes {found:?}, and the functions serve {expected:?}");
+    Ok(())
+}
+
+/// Routes by the group that serves them.
+type Groups = BTreeMap<String, BTreeSet<String>>;
+
+/// Where the template sends each route.
+fn groups(template: &Template) -> Result<Groups> {
+    let integrations = template.resources("AWS::ApiGatewayV2::Integration")?;
+    let mut by_function = BTreeMap::new();
+    let mut groups = Groups::new();
+    for (name, function) in template.resources("AWS::Lambda::Function")? {
+        let properties = &function["Properties"];
+        let called = properties["FunctionName"]["Fn::Sub"].as_str();
+        let group = called.and_then(|it| it.strip_prefix("${Prefix}")).context("no name")?;
+        let zip = properties["Code"]["S3Key"]["Fn::Sub"].as_str();
+        ensure!(zip == Some(&format!("${{Release}}/{group}.zip")), "{name} runs {zip:?}");
+        by_function.insert(name, group);
+        groups.insert(group.to_owned(), BTreeSet::new());
+    }
+    for (name, route) in template.resources("AWS::ApiGatewayV2::Route")? {
+        let properties = &route["Properties"];
+        let integration = properties["Target"]["Fn::Sub"]
+            .as_str()
+            .and_then(|it| it.strip_prefix("integrations/${")?.strip_suffix('}'))
+            .and_then(|it| integrations.get(it))
+            .with_context(|| format!("{name} leads nowhere"))?;
+        let group = integration["Properties"]["IntegrationUri"]["Fn::GetAtt"][0]
+            .as_str()
+            .and_then(|it| by_function.get(it))
+            .with_context(|| format!("{name} leads to no function"))?;
+        let key = properties["RouteKey"].as_str().context("a route has no key")?;
+        groups.entry((*group).to_owned()).or_default().insert(key.to_owned());
+    }
+    Ok(groups)
+}
+
 /// One role a function, for what one function may do is no business of the next.
 pub(super) fn check_roles(root: &Path) -> Result<()> {
     let template = Template::read(&root.join("infra/templates/api.yaml"))?;
@@ -106,7 +155,23 @@ mod tests {
     fn tables_and_routes_in_the_repository_fit() {
         check_tables(root()).unwrap();
         check_routes(root()).unwrap();
+        check_groups(root()).unwrap();
         check_roles(root()).unwrap();
+    }
+
+    #[test]
+    fn a_route_that_leads_to_another_function_is_seen() {
+        let text = std::fs::read_to_string(root().join("infra/templates/api.yaml")).unwrap();
+        let route = "RouteKey: \"POST /v1/restore\", Target: !Sub \"integrations/${";
+        let astray = text.replace(
+            &format!("{route}RecoveryIntegration}}"),
+            &format!("{route}WalletsIntegration}}"),
+        );
+        assert_ne!(astray, text);
+        let led = |text: &str| groups(&Template::parse(text).unwrap()).unwrap();
+        assert_ne!(led(&astray), led(&text));
+        let other_program = text.replace("/recovery.zip", "/wallets.zip");
+        assert!(groups(&Template::parse(&other_program).unwrap()).is_err());
     }
 
     #[test]

@@ -36,6 +36,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Outcome> {
     key::check(&Template::read(&folder.join("key.yaml"))?)?;
     described::check_tables(workspace.root())?;
     described::check_routes(workspace.root())?;
+    described::check_groups(workspace.root())?;
     described::check_roles(workspace.root())?;
     println!("    the key's policy, the tables, the routes and the roles are as they must be");
 

@@ -1,0 +1,8 @@
+//! The Lambda function `sessions`: attestation, sessions, devices, events, health.
+
+use sharekeep_functions::{RouteGroup, lambda};
+
+#[tokio::main]
+async fn main() -> Result<(), lambda_http::Error> {
+    lambda::serve(RouteGroup::Sessions).await
+}
