@@ -17,7 +17,7 @@ struct Arguments {
     /// Where functions reach the enclave.
     #[arg(long, default_value = "127.0.0.1:5000")]
     listen: SocketAddr,
-    /// Where the enclave serves: unix:/path or vsock:<context id>:<port>.
+    /// Where the enclave serves: unix:/path or vsock:CONTEXT-ID:PORT.
     #[arg(long)]
     enclave: Address,
     /// Where the enclave finds its way out.
