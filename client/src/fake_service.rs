@@ -4,9 +4,12 @@
 mod behind;
 mod listen;
 mod recovery;
+mod signed_in;
+
+pub(crate) use signed_in::session;
 
 use crate::ceremony::binding::{Freshness, Run, ceremony_id, execution_id};
-use crate::home::{AttestedImage, HeldRecovery, Home, OpenHome, Passphrase, Pins, Session};
+use crate::home::{AttestedImage, HeldRecovery, Home, OpenHome, Passphrase, Pins};
 use crate::settings::tests::example;
 use crate::{Client, RetryPolicy, Settings};
 use http::Method;
@@ -18,9 +21,7 @@ use serde_bytes::ByteBuf;
 use sharekeep_channel::attestation::TrustConfigHash;
 use sharekeep_channel::encapsulation::{EnclaveKeyPair, PopValue, RequestBinding};
 use sharekeep_channel::receipt::{AuditHead, Receipt, StatementKey, WalletStatus as Status};
-use sharekeep_channel::signature::{
-    SessionAlgorithm, SessionSigningKey, SignatureHeaders, peek_key_id,
-};
+use sharekeep_channel::signature::{SignatureHeaders, peek_key_id};
 use sharekeep_messages::{SignRequest, TaprootTweak, ToSign};
 use sharekeep_mpc::{
     Ceremony, KeyShare, PartyIndex, Roster, SchnorrKey, Signed, SigningInput, keygen, sign,
@@ -190,16 +191,6 @@ impl FakeService {
         let home = Home::create(&path, self.settings.clone(), &passphrase).unwrap();
         self.state.lock().unwrap().devices.push(home.device().id());
         home
-    }
-}
-
-pub(crate) fn session() -> Session {
-    Session {
-        key: SessionSigningKey::generate(SessionAlgorithm::EcdsaP256Sha256, &mut OsRng),
-        tenant: "demo".parse().unwrap(),
-        user: UserId::new([1; 32]),
-        expires_at_unix_s: u64::MAX,
-        token_unbound: false,
     }
 }
 
