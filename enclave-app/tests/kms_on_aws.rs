@@ -2,11 +2,12 @@
 //! `./dev test aws`, which sets the variables that are read here.
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
+mod twin;
+
 use serde_bytes::ByteArray;
-use sharekeep_channel::attestation::Pcr;
 use sharekeep_enclave_app::kms::KmsClient;
 use sharekeep_enclave_app::ports::{
-    CredentialSource, Egress, KeyContext, Kms, KmsCredentials, Later, Nsm, Stream,
+    CredentialSource, Egress, KeyContext, Kms, KmsCredentials, Later, Stream,
 };
 use sharekeep_enclave_app::{Error, Trust};
 use sharekeep_schemas::trust::TrustConfiguration;
@@ -15,30 +16,12 @@ use sharekeep_testkit::{DevCa, Measurements, NsmRoot, SoftNsm};
 use std::path::Path;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
+use twin::{IMAGE, KMS_HOST, TwinNsm, kms_tls};
 
 const REGION: &str = "eu-central-1";
-const KMS_HOST: &str = "kms.eu-central-1.amazonaws.com";
-/// As `tests/aws/with_aws.py` puts it into the key's policy.
-const IMAGE: Measurements = [[1; 48], [2; 48], [3; 48]];
 
 fn given(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `./dev test aws`"))
-}
-
-struct TwinNsm(SoftNsm);
-
-impl Nsm for TwinNsm {
-    fn attest(
-        &self,
-        user_data: Option<&[u8]>,
-        nonce: Option<&[u8]>,
-        public_key: Option<&[u8]>,
-    ) -> Result<Vec<u8>, Error> {
-        self.0.attest(user_data, nonce, public_key).map_err(|_| Error::Nsm("twin"))
-    }
-    fn pcr(&self, index: u16) -> Result<Pcr, Error> {
-        self.0.describe_pcr(index).map(Pcr::from_bytes).ok_or(Error::Nsm("twin"))
-    }
 }
 
 /// The credentials of the hosts' role, which the emulator knows.
@@ -66,15 +49,7 @@ struct Door(u16);
 
 impl Door {
     async fn open(ca: &DevCa) -> Self {
-        let issued = ca.issue_server(&[KMS_HOST]).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(issued.chain(), issued.key())
-            .unwrap();
-        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        let acceptor = kms_tls(ca);
         let emulator = given("AWS_ENDPOINT_URL").strip_prefix("http://").unwrap().to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();

@@ -2,14 +2,15 @@
 //! documents are verified, and no plaintext key is ever accepted.
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
+mod twin;
+
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use serde_bytes::ByteArray;
-use sharekeep_channel::attestation::Pcr;
 use sharekeep_enclave_app::kms::KmsClient;
 use sharekeep_enclave_app::ports::{
     Address, CredentialSource, EgressProxy, IssuerKeySource, IssuerKeysOverEgress, KeyContext, Kms,
-    KmsCredentials, Later, Nsm,
+    KmsCredentials, Later,
 };
 use sharekeep_enclave_app::{Error, Trust};
 use sharekeep_schemas::trust::TrustConfiguration;
@@ -22,27 +23,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
+use twin::{IMAGE, KMS_HOST, TwinNsm, kms_tls};
 use zeroize::Zeroizing;
 
 const ARN: &str = "arn:aws:kms:eu-central-1:000000000000:key/test";
-const KMS_HOST: &str = "kms.eu-central-1.amazonaws.com";
-const IMAGE: Measurements = [[1; 48], [2; 48], [3; 48]];
-
-struct TwinNsm(SoftNsm);
-
-impl Nsm for TwinNsm {
-    fn attest(
-        &self,
-        user_data: Option<&[u8]>,
-        nonce: Option<&[u8]>,
-        public_key: Option<&[u8]>,
-    ) -> Result<Vec<u8>, Error> {
-        self.0.attest(user_data, nonce, public_key).map_err(|_| Error::Nsm("twin"))
-    }
-    fn pcr(&self, index: u16) -> Result<Pcr, Error> {
-        self.0.describe_pcr(index).map(Pcr::from_bytes).ok_or(Error::Nsm("twin"))
-    }
-}
 
 /// The software KMS checks the attestation document and no request signature.
 struct AnyCredentials;
@@ -86,15 +70,7 @@ async fn outside() -> Outside {
 }
 
 async fn serve_tls(ca: &DevCa, router: axum::Router) -> u16 {
-    let issued = ca.issue_server(&[KMS_HOST]).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(issued.chain(), issued.key())
-        .unwrap();
-    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let acceptor = kms_tls(ca);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {

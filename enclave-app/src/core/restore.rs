@@ -1,7 +1,7 @@
 //! A device takes wallets over whose shares it holds again.
 
 use super::authenticate::Caller;
-use super::device::{LoadedDevice, Noted};
+use super::device::{Devices, Noted};
 use super::encapsulated::Envelope;
 use super::memory::Locked;
 use super::records::unfit;
@@ -20,7 +20,7 @@ use sharekeep_schemas::sealed::{PreparedHalf, Restore, Restored, RestoredStatus,
 use sharekeep_schemas::{
     DeviceId, EventKind, PreparationScope, ProblemCode, Protocol, Scope, WalletStatus,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// The client's index in every wallet of this version.
 const DEVICE: PartyIndex = PartyIndex(0);
@@ -28,8 +28,6 @@ const DEVICE: PartyIndex = PartyIndex(0);
 /// Devices that may be looked up one by one: revoked ones that held the wallets or were lost before.
 /// All queries together must fit one call.
 const MAX_UNLISTED: usize = 32;
-
-type Devices = BTreeMap<DeviceId, LoadedDevice>;
 
 impl Request<'_> {
     /// Takes wallets over to the session's device, and revokes those that the user declares lost, in

@@ -23,6 +23,9 @@ pub(super) struct LoadedDevice {
     pub(super) version: u64,
 }
 
+/// A user's devices.
+pub(super) type Devices = BTreeMap<DeviceId, LoadedDevice>;
+
 /// What becomes of the mark of a device that showed a factor.
 pub(super) enum Noted {
     /// It was marked; nothing changes.
@@ -53,12 +56,8 @@ impl Request<'_> {
     }
 
     /// The devices of a user that are not revoked, as far as the store shows them.
-    pub(super) fn living_devices(
-        &self,
-        vault: &Vault,
-        mine: UserId,
-    ) -> Result<BTreeMap<DeviceId, LoadedDevice>, Stop> {
-        let mut devices = BTreeMap::new();
+    pub(super) fn living_devices(&self, vault: &Vault, mine: UserId) -> Result<Devices, Stop> {
+        let mut devices = Devices::new();
         for stored in self.records.all(&RecordQuery::DevicesOf(mine))? {
             let RecordKey::Device { user, device } = stored.key else { return Err(unfit()) };
             if user != mine {

@@ -20,11 +20,7 @@ impl Request<'_> {
             RecordQuery::One(RecordKey::Factor { user, factor }),
             RecordQuery::One(RecordKey::Recovery(user)),
         ])?;
-        let loaded = self.factor(&caller, factor)?;
-        let current = self.recovery(&caller)?;
-        if let Some((FactorRecord::Registered(registered), _)) = &loaded {
-            self.require_listed(current.as_ref(), factor, registered)?;
-        }
+        let loaded = self.guessed_factor(&caller, factor)?;
         let refused = ProblemCode::GuessRefused;
         let place = (user, factor);
         // Taken out first: one answer is tried against it, right or wrong.

@@ -53,12 +53,8 @@ impl Request<'_> {
         queries.extend(self.deployment_queries());
         self.records.require(&queries)?;
         let keys = self.deployment_keys()?;
-        let loaded = self.factor(&caller, factor)?;
+        let loaded = self.guessed_factor(&caller, factor)?;
         let stored = loaded.as_ref().map(|(_, version)| *version);
-        let current = self.recovery(&caller)?;
-        if let Some((FactorRecord::Registered(registered), _)) = &loaded {
-            self.require_listed(current.as_ref(), factor, registered)?;
-        }
         let mut target = match loaded.map(|(record, _)| record) {
             Some(FactorRecord::Registered(registered)) => match registered.lock {
                 FactorLock::Passcode(_) => Target::Passcode(registered),

@@ -40,6 +40,20 @@ impl Request<'_> {
         Ok(Some((record, opened.version.record_version)))
     }
 
+    /// The same of a factor that is guessed at: a registered one must be as the user's list says.
+    fn guessed_factor(
+        &self,
+        caller: &Caller,
+        factor: FactorId,
+    ) -> Result<Option<(FactorRecord, u64)>, Stop> {
+        let loaded = self.factor(caller, factor)?;
+        let current = self.recovery(caller)?;
+        if let Some((FactorRecord::Registered(registered), _)) = &loaded {
+            self.require_listed(current.as_ref(), factor, registered)?;
+        }
+        Ok(loaded)
+    }
+
     fn write_factor(
         &self,
         caller: &Caller,

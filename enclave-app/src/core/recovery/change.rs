@@ -1,11 +1,11 @@
 use super::Current;
+use crate::core::Request;
 use crate::core::authenticate::Caller;
 use crate::core::backup::{self, Expected};
 use crate::core::device::Noted;
 use crate::core::records::unfit;
 use crate::core::stop::{Done, Refusal, Stop};
 use crate::core::write::{Content, delete};
-use crate::core::{Request, lock};
 use crate::record::{
     FactorLock, FactorRecord, Guessing, PasscodeDraft, PasscodeLock, RecoveryRecord,
     RegisteredFactor, needs_passcode,
@@ -23,7 +23,7 @@ use sharekeep_schemas::{EventKind, FactorId, ProblemCode, Scope, WalletId, Walle
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU8;
 
-type Factors = BTreeMap<FactorId, (FactorRecord, u64)>;
+type Factors = BTreeMap<FactorId, (RegisteredFactor, u64)>;
 
 /// A checked change.
 struct Change {
@@ -136,17 +136,14 @@ impl Request<'_> {
         let mut stored = self.factors(caller)?;
         let mut writes = Vec::new();
         let mut opens = false;
-        let usable = |id: FactorId, factor: &RegisteredFactor| {
-            let spent = lock(&self.core.memory).guesses.is_spent(&(user, id));
-            factor.lock.may_open() && !spent
-        };
         for factor in &change.set.factors {
             let key = RecordKey::Factor { user, factor: factor.id };
             let wrap = change.wraps.get(&factor.id);
             let (record, version) = match (change.kept(factor.id), wrap) {
                 // Nothing changes for it, but it must be there.
                 (true, None) if !change.rotates() => {
-                    opens |= usable(factor.id, &take_registered(&mut stored, factor)?.0);
+                    let (registered, _) = take_registered(&mut stored, factor)?;
+                    opens |= self.still_opens(user, factor.id, &registered);
                     continue;
                 }
                 (true, Some(wrap)) if change.rotates() && wrap.registration.is_none() => {
@@ -167,7 +164,7 @@ impl Request<'_> {
                 }
                 _ => return Err(saying("a sealed seed is missing, or one too many").into()),
             };
-            opens |= usable(factor.id, &record);
+            opens |= self.still_opens(user, factor.id, &record);
             let record = FactorRecord::Registered(record);
             let plaintext = record.encode().map_err(|_| ProblemCode::TooLarge)?;
             let content = Content::lasting(&plaintext, record.row(factor.id));
@@ -178,14 +175,12 @@ impl Request<'_> {
             return Err(saying("wrong guesses have used up all these factors: add another").into());
         }
         // What is left is listed no more. Only a rotation gets here with one.
-        for (factor, (record, version)) in stored {
-            if matches!(record, FactorRecord::Registered(_)) {
-                if !change.rotates() {
-                    // Lists of two moments: another change was committed between their reads.
-                    return Err(ProblemCode::Conflict.into());
-                }
-                writes.push(delete(RecordKey::Factor { user, factor }, version));
+        for (factor, (_, version)) in stored {
+            if !change.rotates() {
+                // Lists of two moments: another change was committed between their reads.
+                return Err(ProblemCode::Conflict.into());
             }
+            writes.push(delete(RecordKey::Factor { user, factor }, version));
         }
         Ok(writes)
     }
@@ -328,9 +323,7 @@ fn by_factor(
 /// The record of a factor that the stored list names.
 fn take_registered(stored: &mut Factors, factor: &Factor) -> Result<(RegisteredFactor, u64), Stop> {
     match stored.remove(&factor.id) {
-        Some((FactorRecord::Registered(registered), version)) if registered.kind == factor.kind => {
-            Ok((registered, version))
-        }
+        Some((registered, version)) if registered.kind == factor.kind => Ok((registered, version)),
         // As above, the other way round.
         _ => Err(ProblemCode::Conflict.into()),
     }

@@ -13,7 +13,7 @@ use crate::record::{FactorRecord, RecoveryRecord, RegisteredFactor};
 use sha2::{Digest, Sha256};
 use sharekeep_recovery::wrap_hash;
 use sharekeep_schemas::enclave::{RecordKey, RecordQuery, Row, Write};
-use sharekeep_schemas::{FactorId, ProblemCode};
+use sharekeep_schemas::{FactorId, ProblemCode, UserId};
 use std::collections::BTreeMap;
 
 /// The recovery record as the store holds it.
@@ -86,18 +86,10 @@ impl Request<'_> {
     pub(super) fn usable_recovery(&self, caller: &Caller) -> Result<Current, Stop> {
         let missing = |detail| Refusal::saying(ProblemCode::BackupMissing, detail);
         let current = self.recovery(caller)?.ok_or_else(|| missing("set up recovery first"))?;
-        let mut factors = self.factors(caller)?;
+        let user = caller.session.user;
         let mut usable = false;
-        for listed in &current.record.set.factors {
-            let found = factors.remove(&listed.id);
-            let Some((FactorRecord::Registered(factor), _)) = found else {
-                // List and factors were read at two moments.
-                return Err(ProblemCode::Conflict.into());
-            };
-            self.require_listed(Some(&current), listed.id, &factor)?;
-            let place = (caller.session.user, listed.id);
-            let spent = lock(&self.core.memory).guesses.is_spent(&place);
-            usable |= factor.lock.may_open() && !spent;
+        for (id, factor) in self.listed_factors(caller, Some(&current))? {
+            usable |= self.still_opens(user, id, &factor);
         }
         if usable {
             return Ok(current);
@@ -105,11 +97,33 @@ impl Request<'_> {
         Err(missing("wrong guesses have used up every factor").into())
     }
 
-    /// The caller's registered factors with their versions.
-    pub(super) fn factors(
+    /// The factors that the user's list names, each as it says, in its order.
+    fn listed_factors(
         &self,
         caller: &Caller,
-    ) -> Result<BTreeMap<FactorId, (FactorRecord, u64)>, Stop> {
+        current: Option<&Current>,
+    ) -> Result<Vec<(FactorId, RegisteredFactor)>, Stop> {
+        let mut factors = self.factors(caller)?;
+        let mut found = Vec::new();
+        for listed in current.iter().flat_map(|current| &current.record.set.factors) {
+            // List and factors may have been read at two moments.
+            let (factor, _) = factors.remove(&listed.id).ok_or(ProblemCode::Conflict)?;
+            self.require_listed(current, listed.id, &factor)?;
+            found.push((listed.id, factor));
+        }
+        Ok(found)
+    }
+
+    /// Whether a factor may still open, by its record and by what this life knows of its guesses.
+    fn still_opens(&self, user: UserId, id: FactorId, factor: &RegisteredFactor) -> bool {
+        factor.lock.may_open() && !lock(&self.core.memory).guesses.is_spent(&(user, id))
+    }
+
+    /// The caller's registered factors with their versions.
+    fn factors(
+        &self,
+        caller: &Caller,
+    ) -> Result<BTreeMap<FactorId, (RegisteredFactor, u64)>, Stop> {
         let mine = caller.session.user;
         let mut factors = BTreeMap::new();
         for stored in self.records.all(&RecordQuery::FactorsOf(mine))? {
@@ -120,9 +134,7 @@ impl Request<'_> {
             let opened = self.open(&caller.vault, caller.user(), &stored.key, &stored.bytes)?;
             let record = FactorRecord::decode(&opened.plaintext).map_err(|_| unfit())?;
             // Somebody can have decoys made in any number, and an honest function lists none.
-            if matches!(record, FactorRecord::Decoy(_)) {
-                continue;
-            }
+            let FactorRecord::Registered(record) = record else { continue };
             if factors.insert(factor, (record, opened.version.record_version)).is_some() {
                 return Err(unfit());
             }

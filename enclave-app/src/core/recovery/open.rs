@@ -1,10 +1,10 @@
 use crate::core::Request;
 use crate::core::stop::{Done, Stop};
-use crate::record::{FactorLock, FactorRecord};
+use crate::record::FactorLock;
 use serde_bytes::ByteBuf;
+use sharekeep_schemas::Scope;
 use sharekeep_schemas::enclave::{RecordKey, RecordQuery};
 use sharekeep_schemas::sealed::{OpenWrap, Plain, RecoveryOpened};
-use sharekeep_schemas::{ProblemCode, Scope};
 
 impl Request<'_> {
     /// Gives the signed list of factors and the sealed seeds that no passcode guards.
@@ -20,16 +20,10 @@ impl Request<'_> {
         ])?;
         let current = self.recovery(&caller)?;
         let mut wraps = Vec::new();
-        let mut factors = self.factors(&caller)?;
-        for listed in current.iter().flat_map(|current| &current.record.set.factors) {
-            let found = factors.remove(&listed.id);
-            let Some((FactorRecord::Registered(registered), _)) = found else {
-                return Err(ProblemCode::Conflict.into());
-            };
-            self.require_listed(current.as_ref(), listed.id, &registered)?;
+        for (factor, registered) in self.listed_factors(&caller, current.as_ref())? {
             if matches!(registered.lock, FactorLock::Key) {
-                let (factor, kind) = (listed.id, registered.kind);
-                wraps.push(OpenWrap { factor, kind, wrapped_seed: registered.wrapped_seed });
+                let wrapped_seed = registered.wrapped_seed;
+                wraps.push(OpenWrap { factor, kind: registered.kind, wrapped_seed });
             }
         }
         // None is said under seal too: by it a device decides that recovery may be set up.

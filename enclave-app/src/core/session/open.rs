@@ -1,6 +1,6 @@
 use super::delete_session;
 use crate::core::authenticate::{session_id, session_key, tenant_queries};
-use crate::core::device::LoadedDevice;
+use crate::core::device::{Devices, LoadedDevice};
 use crate::core::encapsulated::Envelope;
 use crate::core::records::unfit;
 use crate::core::stop::{Done, Refusal, Stop};
@@ -84,7 +84,8 @@ impl Request<'_> {
         // other, and only the request that made both may find them.
         let repeated = mark.is_none();
         writes.extend(mark);
-        let (admission, making_room) = self.admit_device(&opening)?;
+        let known = self.living_devices(&vault, user)?;
+        let (admission, making_room) = self.admit_device(&opening, &known)?;
         writes.extend(admission);
         let lifetime_s = payload
             .lifetime_s
@@ -105,7 +106,7 @@ impl Request<'_> {
             lifetime_s,
         };
         writes.push(self.put_session(&opening, &session, repeated)?);
-        let leaving = self.leaving_sessions(&opening, &making_room)?;
+        let leaving = self.leaving_sessions(&opening, &known, &making_room)?;
         let removed = leaving.iter().filter(|(_, live)| *live).count() as u32;
 
         // Memory first: the token is used and the old sessions are over, committed or not.
@@ -169,6 +170,7 @@ impl Request<'_> {
     fn admit_device(
         &self,
         opening: &Opening<'_>,
+        known: &Devices,
     ) -> Result<(Vec<Write>, BTreeSet<DeviceId>), Stop> {
         let (user, device) = (opening.user, opening.payload.device);
         if lock(&self.core.memory).is_device_revoked(user, device) {
@@ -184,7 +186,7 @@ impl Request<'_> {
             let known = unchanged(RecordKey::Device { user, device }, version);
             return Ok((vec![known], BTreeSet::new()));
         }
-        let leaving = self.leaving_devices(opening)?;
+        let leaving = leaving_devices(known)?;
         let mut writes = Vec::new();
         for (left, version) in &leaving {
             writes.push(delete(RecordKey::Device { user, device: *left }, *version));
@@ -202,26 +204,6 @@ impl Request<'_> {
             writes.push(self.event(user, device, EventKind::DeviceRegistered));
         }
         Ok((writes, leaving.into_keys().collect()))
-    }
-
-    /// The devices that make room for a new one where there are too many, with their versions: the
-    /// oldest that never showed a factor. Otherwise whoever has a token could register devices until
-    /// the user's next one is refused. They are forgotten and not revoked: one that comes back is
-    /// new.
-    fn leaving_devices(&self, opening: &Opening<'_>) -> Result<BTreeMap<DeviceId, u64>, Stop> {
-        let living = self.living_devices(opening.vault, opening.user)?;
-        let surplus = (living.len() + 1).saturating_sub(limits::MAX_DEVICES_PER_USER);
-        let mut unproved: Vec<_> = living
-            .into_iter()
-            .filter(|(_, loaded)| loaded.record.proved.is_none())
-            .map(|(id, loaded)| (loaded.record.registered_at_unix_s, id, loaded.version))
-            .collect();
-        unproved.sort_unstable();
-        if surplus > 0 && unproved.is_empty() {
-            return Err(Refusal::saying(ProblemCode::TooMany, "revoke a device first").into());
-        }
-        let leaving = unproved.into_iter().take(surplus.min(MAX_LEAVING));
-        Ok(leaving.map(|(_, id, version)| (id, version)).collect())
     }
 
     /// The write of the session. A session key opens one session; only the exact request that
@@ -256,15 +238,16 @@ impl Request<'_> {
     }
 
     /// The sessions that must leave: those that are over or on a device that leaves, and the oldest
-    /// beyond the limit, first those of devices that never showed a factor. Says of each whether this ends it for good: a session without its device's
-    /// record is over by that, once it is committed.
+    /// beyond the limit, first those of devices that never showed a factor. Says of each whether
+    /// this ends it for good: a session without its device's record is over by that, once it is
+    /// committed.
     fn leaving_sessions(
         &self,
         opening: &Opening<'_>,
-        devices: &BTreeSet<DeviceId>,
+        known: &Devices,
+        leaving_devices: &BTreeSet<DeviceId>,
     ) -> Result<Vec<(SessionKeyId, bool)>, Stop> {
         let listed = self.sessions(opening.vault, opening.tenant, opening.user)?;
-        let known = self.living_devices(opening.vault, opening.user)?;
         let proved = |device: &DeviceId| {
             known.get(device).is_some_and(|loaded| loaded.record.proved.is_some())
         };
@@ -273,7 +256,7 @@ impl Request<'_> {
         for (id, session) in listed.into_iter().filter(|(id, _)| *id != opening.id) {
             let revoked = lock(&self.core.memory).is_revoked(&id, self.now);
             let over = revoked || self.now >= session.expires_at_unix_s;
-            if over || devices.contains(&session.device) {
+            if over || leaving_devices.contains(&session.device) {
                 leaving.push((id, false));
             } else {
                 living.push((proved(&session.device), session.opened_at_unix_s, id));
@@ -284,6 +267,24 @@ impl Request<'_> {
         leaving.extend(living.into_iter().take(surplus).map(|(_, _, id)| (id, true)));
         Ok(leaving)
     }
+}
+
+/// The devices that make room for a new one where there are too many, with their versions: the
+/// oldest that never showed a factor. Otherwise whoever has a token could register devices until the
+/// user's next one is refused. They are forgotten and not revoked: one that comes back is new.
+fn leaving_devices(known: &Devices) -> Result<BTreeMap<DeviceId, u64>, Stop> {
+    let surplus = (known.len() + 1).saturating_sub(limits::MAX_DEVICES_PER_USER);
+    let mut unproved: Vec<_> = known
+        .iter()
+        .filter(|(_, loaded)| loaded.record.proved.is_none())
+        .map(|(id, loaded)| (loaded.record.registered_at_unix_s, *id, loaded.version))
+        .collect();
+    unproved.sort_unstable();
+    if surplus > 0 && unproved.is_empty() {
+        return Err(Refusal::saying(ProblemCode::TooMany, "revoke a device first").into());
+    }
+    let leaving = unproved.into_iter().take(surplus.min(MAX_LEAVING));
+    Ok(leaving.map(|(_, id, version)| (id, version)).collect())
 }
 
 /// Session key and device identity key both sign this encapsulation's exported value.

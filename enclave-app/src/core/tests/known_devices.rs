@@ -4,11 +4,18 @@ use super::device::{Held, active, create, prepare_for, sign_raw};
 use super::restores::{Scene, Taking, renew, scene};
 use super::{Client, Owner, World};
 use sharekeep_schemas::ProblemCode::*;
-use sharekeep_schemas::enclave::{RecordKey, Row};
+use sharekeep_schemas::enclave::{Put, RecordKey, Row};
 use sharekeep_schemas::sealed::{DeviceChanged, NameDevice, Plain};
 use sharekeep_schemas::{DeviceId, EventKind, Protocol, Scheme, limits};
 
 const FROST: (Scheme, Protocol) = (Scheme::EddsaEd25519, Protocol::Frost);
+
+/// How many registrations of devices were told.
+fn registrations(world: &World) -> usize {
+    let told =
+        |put: &Put| matches!(&put.row, Row::Event(row) if row.kind == EventKind::DeviceRegistered);
+    world.store.borrow().values().filter(|put| told(put)).count()
+}
 
 #[test]
 fn a_revoked_device_opens_no_session_and_an_older_record_does_not_bring_it_back() {
@@ -55,15 +62,7 @@ fn devices_are_named_and_counted_and_new_ones_told() {
     for _ in 1..limits::MAX_DEVICES_PER_USER {
         Client::new("shop", "alice").login(&world);
     }
-    let registered = world
-        .store
-        .borrow()
-        .values()
-        .filter(
-            |put| matches!(&put.row, Row::Event(row) if row.kind == EventKind::DeviceRegistered),
-        )
-        .count();
-    assert_eq!(registered, limits::MAX_DEVICES_PER_USER);
+    assert_eq!(registrations(&world), limits::MAX_DEVICES_PER_USER);
 }
 
 #[test]
@@ -93,15 +92,7 @@ fn a_stolen_token_cannot_lock_its_user_out() {
     assert!(!world.store.borrow().contains_key(&key));
     world.refuses(&thief.request(world, &revoke(phone), &Plain::default()), SessionUnknown);
     thief.again().login(world);
-    let events = world
-        .store
-        .borrow()
-        .values()
-        .filter(
-            |put| matches!(&put.row, Row::Event(row) if row.kind == EventKind::DeviceRegistered),
-        )
-        .count();
-    assert_eq!(events, limits::MAX_DEVICES_PER_USER);
+    assert_eq!(registrations(world), limits::MAX_DEVICES_PER_USER);
     // The user's own device is untouched, and a new one comes in and restores.
     assert!(!scene.revoked(phone.device));
     let phone = phone.again();

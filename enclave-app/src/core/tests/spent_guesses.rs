@@ -10,6 +10,17 @@ use sharekeep_schemas::enclave::Row;
 use sharekeep_schemas::sealed::FactorsChanged;
 use sharekeep_schemas::{Protocol, Scheme};
 
+/// A user who has a passcode and nothing else.
+fn passcode_alone() -> Scene {
+    let (world, client) = (World::new(), Client::new("shop", "alice"));
+    let user = client.login(&world).user;
+    let passcode = passcode_factor(&world, &client, user, RIGHT).unwrap();
+    let factor = passcode.keys.place().id;
+    let waiver = Waiver::PasscodeAlone;
+    let owner = Owner::with(&world, &client, user, &[&passcode], waiver).unwrap();
+    Scene { world, client, owner, factor }
+}
+
 #[test]
 fn a_passcode_has_as_many_guesses_as_its_user_chose() {
     let mut scene = scene();
@@ -65,13 +76,7 @@ fn where_wrong_guesses_destroyed_every_factor_nothing_more_is_backed_up_to_them(
 
 #[test]
 fn no_wallet_is_made_or_activated_once_every_factor_is_destroyed() {
-    let (world, client) = (World::new(), Client::new("shop", "alice"));
-    let user = client.login(&world).user;
-    let passcode = passcode_factor(&world, &client, user, RIGHT).unwrap();
-    let factor = passcode.keys.place().id;
-    let waiver = Waiver::PasscodeAlone;
-    let owner = Owner::with(&world, &client, user, &[&passcode], waiver).unwrap();
-    let scene = Scene { world, client, owner, factor };
+    let scene = passcode_alone();
     let frost = (Scheme::EddsaEd25519, Protocol::Frost);
     let (pending, _) = create(&scene.world, &scene.client, frost.0, frost.1).unwrap();
     for left in (0..10).rev() {
@@ -88,13 +93,7 @@ fn no_wallet_is_made_or_activated_once_every_factor_is_destroyed() {
 
 #[test]
 fn guesses_that_were_never_committed_count_when_a_wallet_is_made() {
-    let (world, client) = (World::new(), Client::new("shop", "alice"));
-    let user = client.login(&world).user;
-    let passcode = passcode_factor(&world, &client, user, RIGHT).unwrap();
-    let factor = passcode.keys.place().id;
-    let waiver = Waiver::PasscodeAlone;
-    let owner = Owner::with(&world, &client, user, &[&passcode], waiver).unwrap();
-    let scene = Scene { world, client, owner, factor };
+    let scene = passcode_alone();
     for _ in 0..10 {
         let session = scene.session();
         scene.world.ask(&scene.attempt(&session)).unwrap();
