@@ -1,3 +1,4 @@
+use crate::backoff::Backoff;
 use crate::core::{Core, DataKeyQuery, Decision, IssuerKeyQuery, Job, Refusal, Route, Wish, route};
 use crate::ports::{Clock, IssuerKeySource, KeyContext, Kms, Nsm, Ports};
 use crate::work::{PoolFull, PrimeFiller, PrimeStock, WorkPool};
@@ -93,7 +94,11 @@ impl Enclave {
 
     async fn drive(self: &Arc<Self>, call: &Call) -> Reply {
         for _ in 0..MAX_WISHES {
-            match self.core.decide(call, self.clock.now_unix_s()) {
+            let decision = self.core.decide(call, self.clock.now_unix_s());
+            for query in self.core.worn_data_keys() {
+                tokio::spawn(self.clone().ask_again(query));
+            }
+            match decision {
                 Decision::Reply(reply) => return reply,
                 Decision::Work(job) => return self.work(job).await,
                 Decision::Wish(wish) => match self.grant(wish).await {
@@ -128,6 +133,25 @@ impl Enclave {
         let secret = self.heard_from_kms(opened)?;
         self.core.learn_data_key(query, secret, self.clock.now_unix_s());
         Ok(())
+    }
+
+    /// Asks KMS once more for a data key that is in use, until it answers or the key's time is
+    /// over: no request waits for that.
+    async fn ask_again(self: Arc<Self>, query: DataKeyQuery) {
+        let context = KeyContext::data_key(query.tenant.clone());
+        let mut pauses = Backoff::default();
+        while self.core.uses_data_key(&query, self.clock.now_unix_s()) {
+            let opened = self.kms.open(&context, &query.wrapped).await;
+            // The policy of the key, or whoever may change it, has decided against this image.
+            let forbidden = matches!(opened, Err(Error::KmsDenied | Error::KmsRefused));
+            if let Ok(secret) = self.heard_from_kms(opened) {
+                return self.core.learn_data_key(&query, secret, self.clock.now_unix_s());
+            }
+            if forbidden {
+                return self.core.forget_data_key(&query);
+            }
+            tokio::time::sleep(pauses.next()).await;
+        }
     }
 
     async fn make_data_keys(&self, tenants: Vec<TenantId>) -> Result<Reply, Refusal> {

@@ -26,6 +26,7 @@
 //! assert!(route("POST", "/v1/wallets/../sessions").is_err());
 //! ```
 
+mod backoff;
 pub mod core;
 mod enclave;
 mod error;

@@ -45,7 +45,10 @@ pub struct Limits {
     /// counts over, so without it every restart over old tables would give each passcode its
     /// guesses anew.
     pub guesses_per_minute: u32,
-    /// How long a data key is used without asking KMS again.
+    /// How long a data key is used before KMS is asked again, beside the requests that use it: so
+    /// long does an image go on that the key's policy no longer names.
+    pub data_key_fresh: Duration,
+    /// How long a data key is used while KMS does not answer.
     pub data_key_lifetime: Duration,
     /// How often a data key is used without asking KMS again.
     pub data_key_uses: u32,
@@ -76,7 +79,8 @@ impl Default for Limits {
             guess_limit: DEFAULT_GUESS_LIMIT,
             guess_lease_s: 120,
             guesses_per_minute: 30,
-            data_key_lifetime: Duration::from_secs(300),
+            data_key_fresh: Duration::from_secs(300),
+            data_key_lifetime: Duration::from_secs(3_600),
             data_key_uses: 100_000,
         }
     }

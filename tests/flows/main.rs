@@ -14,6 +14,7 @@ mod hostile_function;
 mod hostile_store;
 mod isolation;
 mod items;
+mod kms_away;
 mod main_job;
 mod passcodes;
 mod recovery;

@@ -1,0 +1,110 @@
+//! KMS throttles, is away, or has decided against the image, while wallets are in use.
+
+use sharekeep_enclave_app::Limits;
+use sharekeep_local::stack::StackOptions;
+use sharekeep_local::world::KmsFault;
+use sharekeep_schemas::ProblemCode;
+use sharekeep_schemas::http::Readiness;
+use sharekeep_tests::ceremony::Wallet;
+use sharekeep_tests::message::note;
+use sharekeep_tests::{Answer, Deployment, Request, Site, User};
+use std::time::Duration;
+
+/// Longer than what the tests wait for takes on a busy machine.
+const PATIENCE: u32 = 300;
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Data keys are asked for again after a second, and used on for a time.
+async fn deployment(lifetime_s: u64) -> Deployment {
+    let limits = Limits {
+        primes: 0,
+        data_key_fresh: Duration::ZERO,
+        data_key_lifetime: Duration::from_secs(lifetime_s),
+        ..Limits::default()
+    };
+    Deployment::start_with(StackOptions { limits: Some(limits), ..StackOptions::default() }).await
+}
+
+fn set_fault(deployment: &Deployment, fault: Option<KmsFault>) {
+    deployment.world().kms.set_fault(fault);
+}
+
+/// What the service says about its KMS, and with which status.
+async fn kms_ready(deployment: &Deployment) -> (u16, bool) {
+    let to = deployment.authority();
+    let answer = Request::get(&to, "/readyz").send(&to).await;
+    let readiness: Readiness = serde_json::from_slice(&answer.body).unwrap();
+    let kms = readiness.checks.iter().find(|check| check.name == "kms").unwrap();
+    (answer.status, kms.ok)
+}
+
+/// Starts signatures until one is answered as expected.
+async fn sign_until(
+    deployment: &Deployment,
+    user: &User<'_>,
+    wallet: &Wallet,
+    expected: impl Fn(&Answer) -> bool,
+) -> Answer {
+    for _ in 0..PATIENCE {
+        let answer = user.start_sign(wallet, &note("again")).start.send(deployment).await;
+        if expected(&answer) {
+            return answer;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    panic!("signatures are not answered as expected");
+}
+
+async fn until_kms_is(deployment: &Deployment, expected: (u16, bool)) {
+    for _ in 0..PATIENCE {
+        if kms_ready(deployment).await == expected {
+            return;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    panic!("/readyz does not become {expected:?}");
+}
+
+#[tokio::test]
+async fn while_kms_throttles_cached_keys_sign_readiness_says_so_and_it_heals() {
+    let deployment = deployment(3_600).await;
+    let alice = User::signed_in(&deployment, "alice").await;
+    let wallet = alice.create_wallet().await;
+    assert_eq!(kms_ready(&deployment).await, (200, true));
+
+    set_fault(&deployment, Some(KmsFault::Throttled));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    alice.sign(&wallet, &note("the key is not fresh any more")).await;
+    until_kms_is(&deployment, (503, false)).await;
+    alice.sign(&wallet, &note("kms is known to be away")).await;
+
+    // Nobody has to ask for anything: the enclave has gone on trying.
+    set_fault(&deployment, None);
+    until_kms_is(&deployment, (200, true)).await;
+    alice.sign(&wallet, &note("kms is back")).await;
+}
+
+#[tokio::test]
+async fn a_data_key_that_kms_no_longer_opens_for_the_image_is_forgotten() {
+    let deployment = deployment(3_600).await;
+    let alice = User::signed_in(&deployment, "alice").await;
+    let wallet = alice.create_wallet().await;
+    set_fault(&deployment, Some(KmsFault::Denied));
+    let refused = sign_until(&deployment, &alice, &wallet, |answer| answer.status >= 400).await;
+    assert_eq!(refused.problem(), ProblemCode::KmsUnavailable);
+    set_fault(&deployment, None);
+    alice.sign(&wallet, &note("allowed again")).await;
+}
+
+#[tokio::test]
+async fn a_data_keys_time_ends_though_kms_is_away() {
+    let deployment = deployment(4).await;
+    let alice = User::signed_in(&deployment, "alice").await;
+    let wallet = alice.create_wallet().await;
+    set_fault(&deployment, Some(KmsFault::Throttled));
+    let refused = sign_until(&deployment, &alice, &wallet, |answer| answer.status >= 400).await;
+    assert_eq!(refused.problem(), ProblemCode::KmsUnavailable);
+    assert!(refused.headers.contains_key("retry-after"));
+    set_fault(&deployment, None);
+    alice.sign(&wallet, &note("kms is back")).await;
+}
