@@ -1,4 +1,5 @@
 use crate::error::{Error, Result};
+use crate::gate::Edge;
 use http::HeaderValue;
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ pub struct Config {
     /// PCR0, 1 and 2 that a ready enclave shows; empty when only debug enclaves (all zero) are to
     /// be called unready. Clients check the attestation document instead.
     pub expected_pcrs: Vec<Vec<u8>>,
+    /// The distribution in front, where there is one.
+    pub edge: Option<Edge>,
     /// Requests a minute, per caller's address, that nobody has signed for a known session:
     /// attestations and openings of sessions. An IPv6 /56 has four times as many, a /48 sixteen times.
     pub unsigned_per_minute_per_address: u32,
@@ -30,6 +33,7 @@ impl Default for Config {
         Self {
             cors_origins: Vec::new(),
             expected_pcrs: Vec::new(),
+            edge: None,
             unsigned_per_minute_per_address: 120,
             openings_per_minute_per_tenant: 6_000,
             guesses_per_minute_per_user: 12,
@@ -40,7 +44,8 @@ impl Default for Config {
 
 impl Config {
     /// Reads `SHAREKEEP_CORS_ORIGINS` and `SHAREKEEP_EXPECTED_PCRS` (hex), both separated by
-    /// commas. What is not set keeps its default.
+    /// commas; `SHAREKEEP_EDGE_HOST` with `SHAREKEEP_EDGE_SECRET_SHA256` (one or two, hex, separated
+    /// by a comma). What is not set keeps its default, and so does an edge's host that is empty.
     pub fn from_environment() -> Result<Self> {
         Self::from_values(|name| std::env::var(name).ok())
     }
@@ -61,6 +66,16 @@ impl Config {
                 return Err(Error::Setting("SHAREKEEP_EXPECTED_PCRS"));
             }
         }
+        if let Some(host) = value("SHAREKEEP_EDGE_HOST").filter(|host| !host.is_empty()) {
+            let name = "SHAREKEEP_EDGE_SECRET_SHA256";
+            let wrong = || Error::Setting(name);
+            let hash = |text| {
+                hex::decode(text).ok().and_then(|hash| hash.try_into().ok()).ok_or_else(wrong)
+            };
+            let secrets = value(name).ok_or_else(wrong)?;
+            config.edge =
+                Some(Edge::new(&host, parts(&secrets).map(hash).collect::<Result<_>>()?)?);
+        }
         Ok(config)
     }
 }
@@ -79,6 +94,24 @@ mod tests {
 
     fn with(name: &'static str, text: &'static str) -> Result<Config> {
         Config::from_values(|asked| (asked == name).then(|| text.to_owned()))
+    }
+
+    #[test]
+    fn an_edge_has_a_host_and_the_hash_of_a_secret() {
+        let config = |host: &'static str, hash: Option<String>| {
+            Config::from_values(move |asked| match asked {
+                "SHAREKEEP_EDGE_HOST" => Some(host.to_owned()),
+                "SHAREKEEP_EDGE_SECRET_SHA256" => hash.clone(),
+                _ => None,
+            })
+        };
+        let hash = "ab".repeat(32);
+        assert!(config("api.example", Some(hash.clone())).unwrap().edge.is_some());
+        assert!(config("api.example", Some(format!("{hash},{hash}"))).unwrap().edge.is_some());
+        assert!(config("", None).unwrap().edge.is_none());
+        for wrong in [None, Some(String::new()), Some("the secret itself".to_owned())] {
+            assert!(config("api.example", wrong).is_err());
+        }
     }
 
     #[test]

@@ -56,7 +56,7 @@ mod wallet;
 pub use clock::{Clock, SystemClock};
 pub use config::Config;
 pub use error::{Error, Result};
-pub use gate::ClientAddress;
+pub use gate::{ClientAddress, Edge};
 pub use observe::log_as_json;
 pub use openapi::openapi;
 pub use router::{RouteGroup, app};

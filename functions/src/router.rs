@@ -1,6 +1,7 @@
 //! Routes by group: all of them together in a local run, one group a Lambda function on AWS.
 
 use crate::error::Error;
+use crate::gate::only_through;
 use crate::openapi::{Base, openapi};
 use crate::state::State;
 use crate::{
@@ -8,12 +9,13 @@ use crate::{
     wallet,
 };
 use axum::Router;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, Method, header};
 use sharekeep_schemas::ProblemCode;
 use sharekeep_schemas::http::headers;
 use std::any::Any;
+use std::sync::Arc;
 use std::time::Duration;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -75,10 +77,14 @@ fn serve(groups: &[RouteGroup], state: State) -> Router {
     if groups.contains(&RouteGroup::Sessions) {
         router = router.merge(SwaggerUi::new("/docs").url("/openapi.json", openapi()));
     }
-    router
+    router = router
         .fallback(|| async { Error::refused(ProblemCode::NotFound) })
         .method_not_allowed_fallback(|| async { Error::refused(ProblemCode::MethodNotAllowed) })
-        .layer(cors)
+        .layer(cors);
+    if let Some(edge) = &state.config.edge {
+        router = router.layer(from_fn_with_state(Arc::new(edge.clone()), only_through));
+    }
+    router
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(observe::observe))
         .with_state(state)

@@ -3,6 +3,7 @@
 //! that protects a user again, from sealed records.
 
 mod address;
+mod edge;
 mod idempotency;
 mod incoming;
 mod nonce;
@@ -14,6 +15,8 @@ mod signed_get;
 mod tenant;
 
 pub use address::ClientAddress;
+pub use edge::Edge;
+pub(crate) use edge::only_through;
 pub(crate) use idempotency::{Begun, Claim, Outcome};
 pub(crate) use incoming::Incoming;
 pub(crate) use precondition::EntityTag;

@@ -3,6 +3,7 @@
 
 mod backup;
 mod described;
+mod edge;
 mod exchange;
 mod faults;
 mod gate;
