@@ -6,6 +6,7 @@
 
 use crate::enclave_client::EnclaveClient;
 use crate::error::{Error, Result};
+use crate::fleet::Work;
 use crate::gate::{Begun, Claim, EntityTag, Outcome, Sealed};
 use crate::observe::TraceParent;
 use crate::state::State;
@@ -20,6 +21,7 @@ use sharekeep_schemas::limits::{MAX_KEPT_WALLETS_PER_USER, MAX_RECORDS_PER_CALL}
 use sharekeep_schemas::{ProblemCode, TenantId, UserId, WalletId, codec};
 use sharekeep_steps::DurableStep;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Most calls of the enclave for one request. The first request after a deployment needs the most:
 /// the deployment's data key, its keys, the tenant's data key, and then records.
@@ -96,10 +98,11 @@ async fn carry_out(
     condition: Precondition,
 ) -> Result<Response> {
     // The records are nearly always needed: reading them meanwhile saves a wait for the store.
-    let (begun, records, held) = tokio::join!(
+    let (begun, records, held, holder) = tokio::join!(
         Claim::begin(state, &post.session, &post.idempotency_key, &post.fingerprint),
         Records::beginning(state, queries(&post, guesses), post.session_record.clone()),
         condition.check_row(state),
+        state.fleet.holder_of(post.enclave_key, Work::of(step)),
     );
     let claim = match begun? {
         Begun::First(claim) => claim,
@@ -111,14 +114,17 @@ async fn carry_out(
                 retry_after_s: None,
             });
         }
-        Begun::Large(committed) => return repeat(state, &post, records?, committed).await,
+        Begun::Large(committed) => {
+            let holder = state.fleet.holder_of(post.enclave_key, Work::Begun).await?;
+            return repeat(state, &post, &holder, records?, committed).await;
+        }
     };
     // Only now: a repetition finds the condition changed by the request itself.
     let records = held.and(records).and_then(|records| {
         condition.check_records(&records)?;
         Ok(records)
     });
-    let settled = match settle(state, &post, records).await {
+    let settled = match settle(state, &post, holder, records).await {
         Ok(settled) => settled,
         Err(error) => {
             claim.release(&state.store).await;
@@ -169,10 +175,11 @@ async fn commit(
 async fn repeat(
     state: &State,
     post: &Sealed,
+    holder: &EnclaveClient,
     records: Records,
     committed: [u8; 32],
 ) -> Result<Response> {
-    match settle(state, post, Ok(records)).await? {
+    match ask(state, holder, post.http.clone(), post.traceparent.as_ref(), records).await? {
         Settled::Done { body, writes } if writes.is_empty() || digest(&writes) == committed => {
             Ok(json(body))
         }
@@ -181,10 +188,14 @@ async fn repeat(
     }
 }
 
-async fn settle(state: &State, post: &Sealed, records: Result<Records>) -> Result<Settled> {
-    let records = records?;
-    let enclave = state.enclaves.holder_of(post.enclave_key).await?;
-    ask(state, &enclave, post.http.clone(), post.traceparent.as_ref(), records).await
+async fn settle(
+    state: &State,
+    post: &Sealed,
+    holder: Result<Arc<EnclaveClient>>,
+    records: Result<Records>,
+) -> Result<Settled> {
+    let (records, holder) = (records?, holder?);
+    ask(state, &holder, post.http.clone(), post.traceparent.as_ref(), records).await
 }
 
 /// What the enclave will need for a POST, as far as one can tell from outside.
@@ -214,7 +225,11 @@ pub(crate) async fn ask(
     let mut call = Call { version: VERSION, http, records: Vec::new() };
     for _ in 0..MAX_CALLS {
         call.records = records.handed_over();
-        match enclave.call(&call, traceparent.map(TraceParent::as_str)).await? {
+        let reply = enclave.call(&call, traceparent.map(TraceParent::as_str)).await;
+        if matches!(reply, Err(Error::EnclaveUnavailable(_))) {
+            state.fleet.unreachable(enclave.address());
+        }
+        match reply? {
             Reply::Need { queries } => {
                 // Asked for again, it would be asked for for ever.
                 if queries.iter().all(|query| records.has(query)) {

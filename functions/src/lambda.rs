@@ -1,10 +1,9 @@
 //! A group of routes as a Lambda function behind an API Gateway HTTP API.
 //!
-//! Reads `SHAREKEEP_TABLE_PREFIX`, `SHAREKEEP_ENCLAVE` (`host:port`) and what
-//! [`Config::from_environment`] names; region and credentials as every AWS SDK does.
+//! Reads `SHAREKEEP_TABLE_PREFIX` and what [`Config::from_environment`] names; region and credentials
+//! as every AWS SDK does. Enclaves are found in the table `fleet`.
 
 use crate::config::Config;
-use crate::enclave_client::{EnclaveAddress, EnclaveClient, OneEnclave};
 use crate::error::Error;
 use crate::gate::ClientAddress;
 use crate::observe::log_as_json;
@@ -16,7 +15,6 @@ use aws_sdk_dynamodb::{Client, config::Builder};
 use lambda_http::RequestExt;
 use lambda_http::request::RequestContext;
 use sharekeep_schemas::enclave::RecordKey;
-use std::sync::Arc;
 use tower::ServiceBuilder;
 
 /// Starts up and serves events until Lambda ends the process.
@@ -33,13 +31,11 @@ pub async fn serve(group: RouteGroup) -> Result<(), lambda_http::Error> {
 async fn start() -> Result<State, Error> {
     let config = Config::from_environment()?;
     let prefix = TablePrefix::new(&setting("SHAREKEEP_TABLE_PREFIX")?)?;
-    let address = EnclaveAddress::parse(setting("SHAREKEEP_ENCLAVE")?.as_str())?;
     let aws = aws_config::defaults(BehaviorVersion::v2026_01_12()).load().await;
     let client = Client::from_conf(Store::limits(Builder::from(&aws)).build());
     let store = Store::new(client, prefix);
     warm(&store).await;
-    let enclave = OneEnclave::new(EnclaveClient::new(address));
-    Ok(State::new(config, store, Arc::new(enclave)))
+    Ok(State::new(config, store))
 }
 
 fn setting(name: &'static str) -> Result<String, Error> {

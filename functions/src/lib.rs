@@ -6,10 +6,8 @@
 //! refuse cheaply; the enclave checks again what protects users. It never sees a token or a share.
 //!
 //! ```no_run
-//! use sharekeep_functions::enclave_client::{EnclaveAddress, EnclaveClient, OneEnclave};
 //! use sharekeep_functions::store::{Store, StoreKeys, StoreSettings, TablePrefix};
 //! use sharekeep_functions::{Config, State, app};
-//! use std::sync::Arc;
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let store = Store::connect(StoreSettings {
@@ -19,8 +17,7 @@
 //!     prefix: TablePrefix::new("demo-")?,
 //! });
 //! store.create_tables().await?;
-//! let enclave = EnclaveClient::new(EnclaveAddress::parse("unix:/run/sharekeep/enclave.sock")?);
-//! let state = State::new(Config::default(), store, Arc::new(OneEnclave::new(enclave)));
+//! let state = State::new(Config::default(), store);
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:8787").await?;
 //! axum::serve(listener, app(state)).await?;
 //! # Ok(())
@@ -38,6 +35,7 @@ mod error;
 mod event;
 mod exchange;
 mod factor;
+mod fleet;
 mod gate;
 mod health;
 mod kept;
@@ -56,6 +54,7 @@ mod wallet;
 pub use clock::{Clock, SystemClock};
 pub use config::Config;
 pub use error::{Error, Result};
+pub use fleet::Fleet;
 pub use gate::{ClientAddress, Edge};
 pub use observe::log_as_json;
 pub use openapi::openapi;

@@ -1,6 +1,6 @@
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::enclave_client::EnclaveDirectory;
+use crate::fleet::Fleet;
 use crate::gate::BusyBuckets;
 use crate::health::ReadinessCache;
 use crate::kept::Kept;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub struct State {
     pub(crate) config: Arc<Config>,
     pub(crate) store: Store,
-    pub(crate) enclaves: Arc<dyn EnclaveDirectory>,
+    pub(crate) fleet: Arc<Fleet>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) kept: Arc<Kept>,
     pub(crate) busy_buckets: Arc<BusyBuckets>,
@@ -21,21 +21,18 @@ pub struct State {
 
 impl State {
     /// By the machine's clock.
-    pub fn new(config: Config, store: Store, enclaves: Arc<dyn EnclaveDirectory>) -> Self {
-        Self::with_clock(config, store, enclaves, Arc::new(SystemClock))
+    pub fn new(config: Config, store: Store) -> Self {
+        let clock = Arc::new(SystemClock);
+        let fleet = Fleet::new(store.clone(), clock.clone());
+        Self::with(config, store, fleet, clock)
     }
 
-    /// By another clock: for tests.
-    pub fn with_clock(
-        config: Config,
-        store: Store,
-        enclaves: Arc<dyn EnclaveDirectory>,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
+    /// With a fleet of its own and by another clock: for tests.
+    pub fn with(config: Config, store: Store, fleet: Fleet, clock: Arc<dyn Clock>) -> Self {
         Self {
             config: Arc::new(config),
             store,
-            enclaves,
+            fleet: Arc::new(fleet),
             clock,
             kept: Arc::default(),
             busy_buckets: Arc::default(),

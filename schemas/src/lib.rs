@@ -1,6 +1,7 @@
 //! The words that cross a boundary: HTTP bodies ([`http`]), what travels inside the encapsulation
 //! ([`sealed`]), what a function and an enclave say to each other ([`enclave`]), what
-//! the host hands to its enclave ([`host`]), and the stable problem codes ([`ProblemCode`]).
+//! the host hands to its enclave ([`host`]) and says of it to functions ([`fleet`]), and the stable
+//! problem codes ([`ProblemCode`]).
 //!
 //! This crate trusts nobody: every decoder caps sizes before it parses ([`codec`]) and rejects
 //! unknown fields in sealed payloads. It holds no logic beyond that, and no cryptography.
@@ -14,6 +15,7 @@
 
 pub mod codec;
 pub mod enclave;
+pub mod fleet;
 pub mod host;
 pub mod http;
 mod ids;

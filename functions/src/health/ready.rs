@@ -1,3 +1,4 @@
+use crate::error::Result;
 use crate::problem::NotAProblem;
 use crate::state::State;
 use axum::Json;
@@ -8,10 +9,13 @@ use sharekeep_schemas::enclave::{EnclaveHealth, RecordKey};
 use sharekeep_schemas::http::{Readiness, ReadinessCheck};
 use sharekeep_schemas::limits::MAX_CLOCK_SKEW_S;
 use tokio::sync::Mutex;
+use tokio::task::JoinSet;
 
 /// How long an answer serves all who ask, in milliseconds: anybody may ask, and each answer costs
 /// the store and the enclave something.
 const KEPT_MS: u64 = 1_000;
+/// Most enclaves asked for it.
+const MAX_ASKED: usize = 32;
 
 /// The last answer and its time.
 #[derive(Default)]
@@ -19,7 +23,8 @@ pub(crate) struct ReadinessCache(Mutex<Option<(u64, Readiness)>>);
 
 /// Whether requests can be served
 ///
-/// Checks the store, the enclave, its access to KMS, its clock and its measurements.
+/// Checks the store and every enclave that lives and stays: that one answers at least, and of all that
+/// do their access to KMS, their clocks and their measurements.
 #[utoipa::path(
     get, path = "/readyz", tag = "health",
     operation_id = "isReady",
@@ -54,25 +59,54 @@ async fn check(state: &State) -> Readiness {
             Err(_) => failed("store", "does not answer"),
         }
     };
-    let health = async { state.enclaves.any().await?.health().await };
-    let (store, health) = tokio::join!(store, health);
+    let (store, enclaves) = tokio::join!(store, healths(state));
     let mut checks = vec![store];
-    match health {
-        Ok(health) => checks.extend(enclave_checks(
-            &health,
-            state.clock.now_unix_s(),
-            &state.config.expected_pcrs,
-        )),
-        Err(_) => checks.push(failed("enclave", "does not answer")),
+    match enclaves {
+        Ok(healths) => {
+            let now = state.clock.now_unix_s();
+            checks.extend(fleet_checks(&healths, now, &state.config.expected_pcrs));
+        }
+        Err(_) => checks.push(failed("enclave", "who lives is not known")),
     }
     Readiness { ready: checks.iter().all(|check| check.ok), checks }
+}
+
+/// Asks the enclaves that live, and are not about to leave, how they are; none for one that does not
+/// answer.
+async fn healths(state: &State) -> Result<Vec<Option<EnclaveHealth>>> {
+    let mut asked = JoinSet::new();
+    let staying = state.fleet.living().await?.into_iter().filter(|row| !row.draining);
+    for row in staying.take(MAX_ASKED) {
+        let enclave = state.fleet.client(&row);
+        asked.spawn(async move { enclave.health().await.ok() });
+    }
+    Ok(asked.join_all().await)
+}
+
+/// One enclave that answers is enough to serve; but what answers must be right, each of them.
+fn fleet_checks(
+    healths: &[Option<EnclaveHealth>],
+    now: u64,
+    expected_pcrs: &[Vec<u8>],
+) -> Vec<ReadinessCheck> {
+    let answers: Vec<_> = healths.iter().flatten().collect();
+    let detail = format!("{} of {} answer", answers.len(), healths.len());
+    let mut checks = vec![check_of("enclave", !answers.is_empty(), detail)];
+    let each: Vec<_> =
+        answers.iter().map(|health| enclave_checks(health, now, expected_pcrs)).collect();
+    for n in 0..each.first().map_or(0, |checks| checks.len()) {
+        let of_all = || each.iter().map(|checks| &checks[n]);
+        let worst = of_all().find(|check| !check.ok).or_else(|| of_all().next());
+        checks.extend(worst.cloned());
+    }
+    checks
 }
 
 fn enclave_checks(
     health: &EnclaveHealth,
     now: u64,
     expected_pcrs: &[Vec<u8>],
-) -> [ReadinessCheck; 4] {
+) -> [ReadinessCheck; 3] {
     let kms = match health.kms_ok_age_s {
         _ if health.kms_failing => failed("kms", "the last call failed"),
         Some(age) => check_of("kms", true, format!("answered {age} s ago")),
@@ -92,7 +126,7 @@ fn enclave_checks(
     } else {
         passed("pcrs", "the expected image")
     };
-    [passed("enclave", "answers"), kms, clock, pcrs]
+    [kms, clock, pcrs]
 }
 
 fn passed(name: &str, detail: &str) -> ReadinessCheck {
@@ -128,7 +162,11 @@ mod tests {
     }
 
     fn not_ok(health: &EnclaveHealth, expected: &[Vec<u8>]) -> Vec<String> {
-        enclave_checks(health, 1_000, expected)
+        not_ok_of(&[Some(health.clone())], expected)
+    }
+
+    fn not_ok_of(healths: &[Option<EnclaveHealth>], expected: &[Vec<u8>]) -> Vec<String> {
+        fleet_checks(healths, 1_000, expected)
             .into_iter()
             .filter_map(|check| (!check.ok).then_some(check.name))
             .collect()
@@ -143,5 +181,16 @@ mod tests {
         assert_eq!(not_ok(&zero, &[]), ["pcrs"]);
         assert_eq!(not_ok(&EnclaveHealth { kms_failing: true, ..health() }, &[]), ["kms"]);
         assert_eq!(not_ok(&EnclaveHealth { time_unix_s: 900, ..health() }, &[]), ["clock"]);
+    }
+
+    #[test]
+    fn one_enclave_that_answers_is_enough_and_a_wrong_one_is_too_many() {
+        assert_eq!(not_ok_of(&[], &[]), ["enclave"]);
+        assert_eq!(not_ok_of(&[None, None], &[]), ["enclave"]);
+        assert!(not_ok_of(&[None, Some(health())], &[]).is_empty());
+        let detail = fleet_checks(&[None, Some(health())], 1_000, &[])[0].detail.clone();
+        assert_eq!(detail, "1 of 2 answer");
+        let late = EnclaveHealth { time_unix_s: 900, ..health() };
+        assert_eq!(not_ok_of(&[Some(health()), Some(late)], &[]), ["clock"]);
     }
 }

@@ -81,7 +81,7 @@ pub(super) fn row_of(item: &Item) -> Result<Row> {
         .map_err(|_| Error::StoreBroken("a row that does not parse".into()))
 }
 
-fn is_known(value: &AttributeValue) -> bool {
+pub(super) fn is_known(value: &AttributeValue) -> bool {
     match value {
         AttributeValue::M(map) => map.values().all(is_known),
         AttributeValue::L(list) => list.iter().all(is_known),

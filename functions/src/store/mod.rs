@@ -7,6 +7,7 @@
 mod commit;
 mod connect;
 mod cursor;
+mod enclaves;
 mod fault;
 mod item;
 mod list;
@@ -24,6 +25,7 @@ pub(crate) use fault::{fault_of, is_condition_failure};
 pub(crate) use item::{blob, bytes_of, number, number_of, text, text_of};
 
 use aws_sdk_dynamodb::Client;
+use sharekeep_schemas::fleet;
 
 /// The tables of one deployment.
 #[derive(Clone)]
@@ -58,11 +60,13 @@ impl Store {
 
     /// The full names of all tables.
     pub fn table_names(&self) -> Vec<String> {
-        Self::RECORD_TABLES
-            .iter()
-            .chain(&[Self::IDEMPOTENCY_TABLE, Self::LIMITS_TABLE])
-            .map(|name| self.table(name))
-            .collect()
+        Self::tables().map(|name| self.table(name)).collect()
+    }
+
+    /// The names of all tables: of records, of the functions' own, and the hosts'.
+    fn tables() -> impl Iterator<Item = &'static str> {
+        let others = [Self::IDEMPOTENCY_TABLE, Self::LIMITS_TABLE, fleet::TABLE];
+        Self::RECORD_TABLES.iter().copied().chain(others)
     }
 
     /// The client, for what the product does not do (dumping a table in a test).

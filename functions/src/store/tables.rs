@@ -21,8 +21,7 @@ impl Store {
     /// The layout is the same for all tables: `pk` and `sk` (text); TTL by `expires_at` (seconds
     /// since 1970). `sessions` has the index `by_user` on `user` (text) and `expires_at`.
     pub async fn create_tables(&self) -> Result<()> {
-        for name in Self::RECORD_TABLES.iter().chain(&[Self::IDEMPOTENCY_TABLE, Self::LIMITS_TABLE])
-        {
+        for name in Self::tables() {
             self.create_table(name).await?;
         }
         Ok(())

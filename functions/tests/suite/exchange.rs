@@ -221,7 +221,9 @@ async fn a_broken_enclave_is_our_fault_and_frees_the_key() {
 async fn a_body_for_another_enclave_key_is_sent_back_without_a_call() {
     let (world, signer) = ready().await;
     let old = world.post_request(&signer, "/v1/wallets", b"sealed", &world.key());
+    world.unregister(world.enclave.key()).await;
     world.enclave.change_key();
+    world.register(world.enclave.row()).await;
     world.send(old).await.is_problem(ProblemCode::EnclaveKeyUnknown);
     assert!(world.enclave.take_calls().is_empty());
     // The new key is found without a restart of the functions.
@@ -233,7 +235,7 @@ async fn a_body_for_another_enclave_key_is_sent_back_without_a_call() {
 #[tokio::test]
 async fn an_enclave_that_is_away_is_unavailable() {
     let (world, signer) = ready().await;
-    std::fs::remove_file(world.enclave.socket()).unwrap();
+    world.enclave.go_away().await;
     let answer = world.post(&signer, "/v1/wallets", b"sealed", &world.key()).await;
     answer.is_problem(ProblemCode::EnclaveUnavailable);
     assert!(answer.header("retry-after").is_some());

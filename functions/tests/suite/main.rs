@@ -1,11 +1,13 @@
-//! The functions against the embedded DynamoDB and a scripted enclave on a Unix socket.
+//! The functions against the embedded DynamoDB and scripted enclaves.
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail by panicking")]
 
+mod answer;
 mod backup;
 mod described;
 mod edge;
 mod exchange;
 mod faults;
+mod fleet;
 mod gate;
 mod groups;
 mod idempotency;

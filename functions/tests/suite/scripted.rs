@@ -7,12 +7,12 @@ use serde_bytes::ByteBuf;
 use sharekeep_schemas::enclave::{
     CALL_PATH, Call, EnclaveHealth, HEALTH_PATH, RecordQuery, Reply, Write,
 };
+use sharekeep_schemas::fleet::{EnclaveAddress, FleetPartition, FleetRow};
 use sharekeep_schemas::limits::MAX_ENCLAVE_CALL_BYTES;
 use sharekeep_schemas::{EnclaveKeyId, ProblemCode, codec};
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// What the enclave does with one call.
 pub(crate) enum Act {
@@ -31,7 +31,8 @@ pub(crate) enum Act {
 /// the script is over.
 pub(crate) struct ScriptedEnclave {
     shared: Arc<Shared>,
-    folder: tempfile::TempDir,
+    address: EnclaveAddress,
+    served: tokio::task::AbortHandle,
 }
 
 struct Shared {
@@ -42,25 +43,48 @@ struct Shared {
 
 impl ScriptedEnclave {
     pub(crate) async fn start() -> Self {
+        Self::start_with(EnclaveKeyId::new([7; 32])).await
+    }
+
+    pub(crate) async fn start_with(key: EnclaveKeyId) -> Self {
         let shared = Arc::new(Shared {
-            key: Mutex::new(EnclaveKeyId::new([7; 32])),
+            key: Mutex::new(key),
             script: Mutex::default(),
             calls: Mutex::default(),
         });
-        let folder = tempfile::tempdir().unwrap();
-        let enclave = Self { shared: shared.clone(), folder };
-        let listener = tokio::net::UnixListener::bind(enclave.socket()).unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().try_into().unwrap();
         let router = Router::new()
             .route(CALL_PATH, post(call))
             .route(HEALTH_PATH, get(health))
             .layer(axum::extract::DefaultBodyLimit::max(MAX_ENCLAVE_CALL_BYTES))
-            .with_state(shared);
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        enclave
+            .with_state(shared.clone());
+        let served = tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { shared, address, served: served.abort_handle() }
     }
 
-    pub(crate) fn socket(&self) -> PathBuf {
-        self.folder.path().join("enclave.sock")
+    /// Nobody listens any more.
+    pub(crate) async fn go_away(&self) {
+        self.served.abort();
+        while tokio::net::TcpStream::connect(self.address.get()).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// As its host registers it.
+    pub(crate) fn row(&self) -> FleetRow {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+        let heartbeat_unix_ms = u64::try_from(now).unwrap();
+        FleetRow {
+            partition: FleetPartition::Enclave,
+            enclave_key: self.key(),
+            address: self.address,
+            ceremonies: 0,
+            queued_steps: 0,
+            draining: false,
+            heartbeat_unix_ms,
+            expires_at_unix_s: FleetRow::expiry(heartbeat_unix_ms),
+        }
     }
 
     pub(crate) fn key(&self) -> EnclaveKeyId {

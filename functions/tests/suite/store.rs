@@ -313,7 +313,7 @@ async fn the_same_query_twice_in_a_batch_is_answered() {
 async fn tables_can_be_created_again() {
     let store = empty_store().await;
     store.create_tables().await.unwrap();
-    assert_eq!(store.table_names().len(), 12);
+    assert_eq!(store.table_names().len(), 13);
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! One deployment: a store, an enclave that says what it is told, and the routers.
 
+pub(crate) use crate::answer::Answer;
 use crate::scripted::ScriptedEnclave;
-use ::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
+use ::http::{HeaderName, HeaderValue, Request};
 use aws_sdk_dynamodb::types::AttributeValue;
 use axum::Router;
 use axum::body::Body;
@@ -11,9 +12,8 @@ use serde_bytes::ByteBuf;
 use sharekeep_channel::signature::{
     Nonce, RequestParts, SessionAlgorithm, SessionSigningKey, sign,
 };
-use sharekeep_functions::enclave_client::{EnclaveAddress, EnclaveClient, OneEnclave};
 use sharekeep_functions::store::{Store, StoreKeys, StoreSettings, TablePrefix};
-use sharekeep_functions::{Clock, Config, RouteGroup, State, app};
+use sharekeep_functions::{Clock, Config, Fleet, RouteGroup, State, SystemClock, app};
 use sharekeep_schemas::enclave::*;
 use sharekeep_schemas::http::{Base64Url, SealedRequest};
 use sharekeep_schemas::tenant::{SignedTenantDocument, TenantDocument};
@@ -107,13 +107,15 @@ impl World {
     pub(crate) async fn over(config: Config, store: Store, functions_store: Store) -> Self {
         crate::logs::capture();
         let enclave = ScriptedEnclave::start().await;
-        let address = EnclaveAddress::Unix(enclave.socket());
         let clock = Arc::new(ManualClock(AtomicU64::new(START_S * 1000)));
-        let directory = Arc::new(OneEnclave::new(EnclaveClient::new(address)));
-        let state = State::with_clock(config, functions_store, directory, clock.clone());
+        // Heartbeats go by the machine's clock, and are written and read past what a test puts
+        // between functions and store.
+        let fleet = Fleet::new(store.clone(), Arc::new(SystemClock));
+        let state = State::with(config, functions_store, fleet, clock.clone());
         let app = app(state.clone());
         let world = Self { app, state, store, clock, enclave, next_key: AtomicU64::new(0) };
         world.put_tenant(600).await;
+        world.register(world.enclave.row()).await;
         world
     }
 
@@ -199,8 +201,19 @@ impl World {
         sealed: &[u8],
         key: &str,
     ) -> Request<Body> {
-        let body =
-            SealedRequest { enclave_key: self.enclave.key(), sealed: Base64Url(sealed.to_vec()) };
+        self.post_request_to(self.enclave.key(), signer, path, sealed, key)
+    }
+
+    /// Sealed to this enclave key.
+    pub(crate) fn post_request_to(
+        &self,
+        enclave_key: EnclaveKeyId,
+        signer: &Signer,
+        path: &str,
+        sealed: &[u8],
+        key: &str,
+    ) -> Request<Body> {
+        let body = SealedRequest { enclave_key, sealed: Base64Url(sealed.to_vec()) };
         let mut request = signer.request(self, "POST", path, &serde_json::to_vec(&body).unwrap());
         let headers = request.headers_mut();
         headers.insert("idempotency-key", HeaderValue::from_str(key).unwrap());
@@ -217,11 +230,11 @@ impl World {
     }
 
     /// Every item of every table that holds records; `limits` and `idempotency` are the gate's
-    /// own and change with each signed request.
+    /// own and change with each signed request, `fleet` is the hosts'.
     pub(crate) async fn records(&self) -> BTreeMap<String, Vec<String>> {
         let mut tables = BTreeMap::new();
         for table in self.store.table_names() {
-            if table.ends_with("limits") || table.ends_with("idempotency") {
+            if ["limits", "idempotency", "fleet"].iter().any(|own| table.ends_with(own)) {
                 continue;
             }
             let scan = self.store.client().scan().table_name(&table).send().await.unwrap();
@@ -363,34 +376,4 @@ pub(crate) fn unsigned(method: &str, target: &str, body: &[u8]) -> Request<Body>
         .header("content-type", "application/json")
         .body(Body::from(body.to_vec()))
         .unwrap()
-}
-
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Vec<u8>,
-}
-
-impl Answer {
-    pub(crate) fn json(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.body).unwrap()
-    }
-
-    /// Asserts that this is a well-formed problem with this code.
-    #[track_caller]
-    pub(crate) fn is_problem(&self, code: ProblemCode) -> Problem {
-        let text = String::from_utf8_lossy(&self.body).into_owned();
-        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{text}");
-        let problem: Problem = serde_json::from_slice(&self.body).unwrap();
-        assert_eq!(problem.code, code, "{text}");
-        assert_eq!(self.status.as_u16(), code.status());
-        assert_eq!(problem.status, code.status());
-        assert_eq!(problem.retryable, code.retryable());
-        assert_eq!(self.header("x-request-id"), Some(problem.request_id.as_str()));
-        problem
-    }
-
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(|value| value.to_str().unwrap())
-    }
 }

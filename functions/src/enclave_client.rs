@@ -1,11 +1,5 @@
-//! Calls an enclave: CBOR over HTTP, on a Unix socket or an address (a proxy to vsock). The enclave
-//! is trusted to be right about its own records, not to be well: every answer is capped and every
-//! call has a time-out.
-
-mod directory;
-mod unix;
-
-pub use directory::{EnclaveDirectory, Found, OneEnclave};
+//! Calls an enclave: CBOR over HTTP, through the host beside it. The enclave is trusted to be right
+//! about its own records, not to be well: every answer is capped and every call has a time-out.
 
 use crate::config::ENCLAVE_CALL_TIMEOUT;
 use crate::error::{Error, Result};
@@ -18,68 +12,48 @@ use serde::de::DeserializeOwned;
 use sharekeep_schemas::ProblemCode;
 use sharekeep_schemas::codec;
 use sharekeep_schemas::enclave::{CALL_PATH, Call, EnclaveHealth, HEALTH_PATH, Reply};
+use sharekeep_schemas::fleet::EnclaveAddress;
 use sharekeep_schemas::limits::MAX_ENCLAVE_CALL_BYTES;
-use std::path::PathBuf;
 use std::time::Duration;
 
+/// For a host to accept: it does so at once or is not there.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long an enclave may take to say how it is.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
 /// Largest health answer.
 const MAX_HEALTH_BYTES: usize = 4_096;
 /// Connections kept open to one enclave; more are made while it is busy.
 const MAX_IDLE_CONNECTIONS: usize = 32;
+/// How long a connection may have rested to be used again. An enclave closes it after ten seconds: a
+/// request that is on its way just then would be lost.
+const MAX_REST: Duration = Duration::from_secs(8);
 /// When an overloaded enclave does not say when to come back.
 const DEFAULT_RETRY_AFTER_S: u32 = 1;
 /// Longest wait that is passed on: an enclave that is confused must not send clients away for good.
 const MAX_RETRY_AFTER_S: u32 = 600;
 
-/// Where an enclave is.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum EnclaveAddress {
-    /// A Unix socket.
-    Unix(PathBuf),
-    /// `host:port`.
-    Tcp(String),
-}
-
-impl EnclaveAddress {
-    /// Reads `unix:/path` or `host:port`.
-    pub fn parse(text: &str) -> Result<Self> {
-        match text.strip_prefix("unix:") {
-            Some(path) if path.starts_with('/') => Ok(Self::Unix(path.into())),
-            None if text.parse::<http::uri::Authority>().is_ok_and(|a| a.port().is_some()) => {
-                Ok(Self::Tcp(text.to_owned()))
-            }
-            _ => Err(Error::Setting("enclave address")),
-        }
-    }
-}
-
 /// One enclave.
 pub struct EnclaveClient {
-    transport: Transport,
-    authority: String,
-}
-
-enum Transport {
-    Unix(Client<unix::UnixConnector, Full<Bytes>>),
-    Tcp(Client<HttpConnector, Full<Bytes>>),
+    client: Client<HttpConnector, Full<Bytes>>,
+    address: EnclaveAddress,
 }
 
 impl EnclaveClient {
     /// Does not connect yet.
     pub fn new(address: EnclaveAddress) -> Self {
-        let mut builder = Client::builder(TokioExecutor::new());
-        builder.pool_max_idle_per_host(MAX_IDLE_CONNECTIONS);
-        match address {
-            EnclaveAddress::Unix(path) => Self {
-                transport: Transport::Unix(builder.build(unix::UnixConnector::new(path))),
-                authority: "enclave".to_owned(),
-            },
-            EnclaveAddress::Tcp(authority) => {
-                Self { transport: Transport::Tcp(builder.build_http()), authority }
-            }
-        }
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        connector.set_nodelay(true);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_max_idle_per_host(MAX_IDLE_CONNECTIONS)
+            .pool_idle_timeout(MAX_REST)
+            .build(connector);
+        Self { client, address }
+    }
+
+    /// Where it is.
+    pub fn address(&self) -> EnclaveAddress {
+        self.address
     }
 
     /// Calls the enclave once.
@@ -108,7 +82,7 @@ impl EnclaveClient {
     }
 
     fn request(&self, method: Method, path: &str) -> http::request::Builder {
-        Request::builder().method(method).uri(format!("http://{}{path}", self.authority))
+        Request::builder().method(method).uri(format!("http://{}{path}", self.address))
     }
 
     async fn send<T: DeserializeOwned>(
@@ -122,11 +96,11 @@ impl EnclaveClient {
             .body(Full::new(Bytes::from(body)))
             .map_err(|_| Error::Internal("an enclave request cannot be built"))?;
         let exchange = async {
-            let sent = match &self.transport {
-                Transport::Unix(client) => client.request(request).await,
-                Transport::Tcp(client) => client.request(request).await,
-            };
-            let answer = sent.map_err(|_| Error::EnclaveUnavailable("cannot be reached".into()))?;
+            let answer = self
+                .client
+                .request(request)
+                .await
+                .map_err(|_| Error::EnclaveUnavailable("cannot be reached".into()))?;
             let (parts, body) = answer.into_parts();
             match parts.status {
                 StatusCode::OK => {}
@@ -157,18 +131,4 @@ fn retry_after(headers: &http::HeaderMap) -> u32 {
         .and_then(|text| text.parse().ok())
         .unwrap_or(DEFAULT_RETRY_AFTER_S)
         .min(MAX_RETRY_AFTER_S)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_sockets_or_host_and_port() {
-        assert!(matches!(EnclaveAddress::parse("unix:/run/e.sock"), Ok(EnclaveAddress::Unix(_))));
-        assert!(matches!(EnclaveAddress::parse("10.0.0.7:5005"), Ok(EnclaveAddress::Tcp(_))));
-        for wrong in ["", "unix:relative", "host", "http://host:1/", "host:port"] {
-            assert!(EnclaveAddress::parse(wrong).is_err(), "{wrong}");
-        }
-    }
 }
