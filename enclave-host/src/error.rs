@@ -17,4 +17,7 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The table `fleet` cannot be written. Says the store's code and nothing of its message.
+    #[error("the table of the fleet cannot be written: {0}")]
+    Fleet(String),
 }

@@ -2,7 +2,7 @@
 //!
 //! **One job.** Carry bytes: from the network to the enclave ([`Forward`]), from the enclave to the
 //! few places it may reach ([`egress`]), and the instance role's credentials to it
-//! ([`HandOut`]).
+//! ([`HandOut`]). And tell functions that the enclave is there ([`Registration`]).
 //!
 //! **Trusted with** availability only. It sees ciphertext: requests are sealed to the enclave's key, TLS
 //! ends inside the enclave, and KMS opens nothing for these credentials without the enclave's
@@ -22,6 +22,7 @@ mod door;
 mod drain;
 pub mod egress;
 mod error;
+mod fleet;
 mod forward;
 mod relay;
 
@@ -29,4 +30,5 @@ pub use credentials::HandOut;
 pub use door::Door;
 pub use drain::Drain;
 pub use error::Error;
+pub use fleet::{DynamoFleet, FleetTable, Registration};
 pub use forward::Forward;

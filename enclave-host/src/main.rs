@@ -1,15 +1,26 @@
 //! The program on the parent instance. All it can be told is where things are and how much at once.
 
 use anyhow::Context;
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
+use aws_sdk_dynamodb::Client;
 use clap::Parser;
 use sharekeep_enclave_host::egress::{Allowlist, Egress, Reach, SystemResolver};
-use sharekeep_enclave_host::{Drain, Error, Forward, HandOut};
+use sharekeep_enclave_host::{Drain, DynamoFleet, Error, Forward, HandOut, Registration};
+use sharekeep_schemas::fleet::EnclaveAddress;
 use sharekeep_vsock::{Address, Listener};
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+
+/// For one attempt at writing to the table, which takes milliseconds.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
+/// For all attempts together.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
+/// For answers that are on their way when the time to drain is over.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// Carries bytes between the network and the enclave.
 #[derive(Parser)]
@@ -35,13 +46,20 @@ struct Arguments {
     /// The region of the credentials.
     #[arg(long)]
     region: String,
-    /// Connections to the enclave at once.
-    #[arg(long, default_value_t = 512)]
+    /// The table in which functions look for enclaves.
+    #[arg(long)]
+    fleet_table: String,
+    /// The address and port at which functions reach `--listen`.
+    #[arg(long)]
+    advertise: EnclaveAddress,
+    /// Connections to the enclave at once: fewer than it takes, so that it can always be asked how it
+    /// is.
+    #[arg(long, default_value_t = 504)]
     connections: usize,
     /// Seconds that a connection to the enclave may rest.
     #[arg(long, default_value_t = 120)]
     idle_s: u64,
-    /// Seconds that running connections have when this program is told to stop.
+    /// Seconds that running ceremonies and connections have when this program is told to stop.
     #[arg(long, default_value_t = 30)]
     drain_s: u64,
 }
@@ -59,12 +77,18 @@ async fn main() -> anyhow::Result<()> {
         allowed.allow(place, Reach::Private)?;
     }
     let forward = Forward {
-        enclave: arguments.enclave,
+        enclave: arguments.enclave.clone(),
         connections: arguments.connections,
         idle: Duration::from_secs(arguments.idle_s),
     };
     let aws = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .region(Region::new(arguments.region))
+        .timeout_config(
+            TimeoutConfig::builder()
+                .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+                .operation_timeout(OPERATION_TIMEOUT)
+                .build(),
+        )
         .load()
         .await;
     let provider = aws.credentials_provider().context("no chain of credentials")?;
@@ -80,8 +104,18 @@ async fn main() -> anyhow::Result<()> {
     tokio::spawn(HandOut::new(provider).serve(listen(&arguments.credentials)?, inner.clone()));
     tokio::spawn(forward.serve(front, drain.clone()));
 
+    let table = DynamoFleet::new(Client::new(&aws), arguments.fleet_table);
+    let registration = Registration::new(table, arguments.enclave, arguments.advertise);
+    let (leave, told) = oneshot::channel();
+    let left = tokio::spawn(registration.serve(async { told.await.unwrap_or_default() }));
+
     terminate.recv().await;
-    if !drain.finish(Duration::from_secs(arguments.drain_s)).await {
+    let until = Instant::now() + Duration::from_secs(arguments.drain_s);
+    // Functions send nothing new before the port is closed, and what was begun ends.
+    if leave.send(until - Instant::now()).is_ok() {
+        let _ = left.await;
+    }
+    if !drain.finish(until.saturating_duration_since(Instant::now()).max(LAST_ANSWERS)).await {
         tracing::warn!("connections were cut");
     }
     inner.finish(Duration::ZERO).await;

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
 use sharekeep_enclave_host::{Drain, Forward};
+use sharekeep_schemas::enclave::EnclaveHealth;
+use sharekeep_schemas::{EnclaveKeyId, codec};
 use sharekeep_vsock::{Address, Listener, Stream};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
@@ -10,6 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 
 const SOON: Duration = Duration::from_millis(200);
 const LONG: Duration = Duration::from_secs(20);
@@ -159,11 +162,75 @@ impl Drop for Program {
     }
 }
 
+/// Answers the host's own questions, and gives everybody else's connections to the test.
+async fn answer_health(mut enclave: Listener, others: mpsc::Sender<Box<dyn Stream>>) {
+    let body = codec::encode(&EnclaveHealth {
+        enclave_key: EnclaveKeyId::new([7; 32]),
+        time_unix_s: 1,
+        pcrs: vec![],
+        kms_ok_age_s: None,
+        kms_failing: false,
+        ceremonies: 0,
+        queued_steps: 0,
+        primes_ready: 0,
+        primes_wanted: 0,
+    });
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+    loop {
+        let mut stream = enclave.accept().await.unwrap();
+        let (head, body, others) = (head.clone(), body.clone(), others.clone());
+        tokio::spawn(async move {
+            let mut said = vec![0; 1_000];
+            let read = stream.read(&mut said).await.unwrap_or(0);
+            if said[..read].starts_with(b"GET /health ") {
+                let _ = stream.write_all(&[head.as_bytes(), &body].concat()).await;
+            } else {
+                let _ = others.send(stream).await;
+            }
+        });
+    }
+}
+
+/// An embedded DynamoDB with the table; where it serves.
+async fn store_with_a_fleet() -> (dynoxide::Database, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let store = dynoxide::Database::memory().unwrap();
+    let key = |name, kind| serde_json::json!({ "AttributeName": name, "KeyType": kind });
+    let attribute = |name| serde_json::json!({ "AttributeName": name, "AttributeType": "S" });
+    let table = serde_json::json!({
+        "TableName": "test-fleet",
+        "KeySchema": [key("pk", "HASH"), key("sk", "RANGE")],
+        "AttributeDefinitions": [attribute("pk"), attribute("sk")],
+        "BillingMode": "PAY_PER_REQUEST",
+    });
+    store.create_table(serde_json::from_value(table).unwrap()).unwrap();
+    tokio::spawn(dynoxide::server::serve_on(listener, store.clone()));
+    (store, endpoint)
+}
+
+fn fleet(store: &dynoxide::Database) -> serde_json::Value {
+    let scan = serde_json::json!({ "TableName": "test-fleet", "ConsistentRead": true });
+    let found = store.scan(serde_json::from_value(scan).unwrap()).unwrap();
+    serde_json::to_value(found).unwrap()["Items"].clone()
+}
+
+async fn until(what: impl Fn() -> bool) {
+    let holds = async {
+        while !what() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(LONG, holds).await.unwrap();
+}
+
 #[tokio::test]
-async fn the_program_ends_well_when_it_is_told_to() {
+async fn the_program_says_that_it_is_there_and_ends_well_when_it_is_told_to() {
     let folder = tempfile::tempdir().unwrap();
     let socket = |name: &str| Address::Unix(folder.path().join(name));
-    let mut enclave = Listener::bind(&socket("enclave")).unwrap();
+    let (others, mut callers) = mpsc::channel(4);
+    tokio::spawn(answer_health(Listener::bind(&socket("enclave")).unwrap(), others));
+    let (store, endpoint) = store_with_a_fleet().await;
     // Free a moment ago; nobody else here is in a hurry to take it.
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let program = Command::new(env!("CARGO_BIN_EXE_enclave-host"))
@@ -172,22 +239,25 @@ async fn the_program_ends_well_when_it_is_told_to() {
         .args(["--egress", &socket("egress").to_string()])
         .args(["--credentials", &socket("credentials").to_string()])
         .args(["--allow", "kms.eu-central-1.amazonaws.com:443"])
+        .args(["--fleet-table", "test-fleet", "--advertise", &address.to_string()])
+        .envs([("AWS_ENDPOINT_URL", endpoint.as_str()), ("AWS_ACCESS_KEY_ID", "test")])
+        .env("AWS_SECRET_ACCESS_KEY", "test")
         .stderr(Stdio::null())
         .spawn();
     let mut program = Program(program.unwrap());
-    let connected = async {
-        loop {
-            match TcpStream::connect(address).await {
-                Ok(stream) => break stream,
-                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-            }
-        }
-    };
-    let mut outside = tokio::time::timeout(LONG, connected).await.unwrap();
-    let mut inside = enclave.accept().await.unwrap();
+    until(|| fleet(&store)[0]["address"]["S"] == address.to_string()).await;
+    let row = &fleet(&store)[0];
+    assert_eq!(row["sk"]["S"], EnclaveKeyId::new([7; 32]).to_string());
+    assert_eq!(row["draining"]["BOOL"], false);
+    let mut outside = TcpStream::connect(address).await.unwrap();
+    outside.write_all(b"a call").await.unwrap();
+    let mut inside = callers.recv().await.unwrap();
 
     let pid = program.0.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    until(|| fleet(&store)[0]["draining"]["BOOL"] == true).await;
+    assert!(TcpStream::connect(address).await.is_ok(), "ceremonies go on");
+    until(|| fleet(&store).as_array().unwrap().is_empty()).await;
     while TcpStream::connect(address).await.is_ok() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
