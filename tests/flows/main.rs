@@ -9,6 +9,7 @@ mod changes;
 mod concurrency;
 mod devices;
 mod encapsulation;
+mod fleet;
 mod host;
 mod hostile_function;
 mod hostile_store;

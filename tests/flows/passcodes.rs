@@ -22,7 +22,7 @@ const FEW: u8 = 3;
 async fn start_with_few_guesses() -> Deployment {
     let guess_limit = NonZeroU8::new(FEW).unwrap();
     let limits = Some(Limits { primes: 0, guess_limit, ..Limits::default() });
-    Deployment::start_with(StackOptions { limits, record: false }).await
+    Deployment::start_with(StackOptions { limits, ..StackOptions::default() }).await
 }
 
 /// A user by hand with a recovery code and a passcode.

@@ -4,7 +4,7 @@
 use crate::{Answer, Deployment, Request, Site};
 use serde_bytes::ByteBuf;
 use serde_json::Value;
-use sharekeep_functions::enclave_client::{EnclaveAddress, EnclaveClient};
+use sharekeep_functions::enclave_client::EnclaveClient;
 use sharekeep_schemas::enclave::{
     Call, HttpRequest, LoadedRecord, RecordKey, RecordQuery, Reply, Row, StoredRecord, VERSION,
     Write,
@@ -35,7 +35,12 @@ pub struct HostileFunction {
 impl HostileFunction {
     /// Takes over with a copy of the real store.
     pub fn take_over(deployment: &Deployment) -> Self {
-        let client = EnclaveClient::new(EnclaveAddress::Unix(deployment.stack.enclave_socket()));
+        Self::in_front_of(deployment, 0)
+    }
+
+    /// The same, talking to another enclave than the first.
+    pub fn in_front_of(deployment: &Deployment, enclave: usize) -> Self {
+        let client = EnclaveClient::new(deployment.stack.enclave_addresses()[enclave]);
         let mut items = BTreeMap::new();
         for (table, rows) in deployment.dump() {
             let table = table.rsplit('-').next().unwrap().to_owned();

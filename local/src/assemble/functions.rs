@@ -2,9 +2,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use serde_bytes::ByteBuf;
-use sharekeep_functions::enclave_client::{EnclaveAddress, EnclaveClient, OneEnclave};
 use sharekeep_functions::store::{Store, StoreKeys, StoreSettings, TablePrefix};
-use sharekeep_functions::{Clock, Config, State, app};
+use sharekeep_functions::{Clock, Config, Fleet, State, SystemClock, app};
 use sharekeep_schemas::enclave::{Condition, Put, RecordKey, Row, Write};
 use sharekeep_steps::DurableStep;
 
@@ -53,16 +52,11 @@ pub async fn provision_store(store: &Store, tenants: &[SignedTenant]) -> Result<
     store.commit(DurableStep::ProvisionTenants, &writes, unix_now_s()).await.map_err(failed)
 }
 
-/// All the functions' routers as one service.
-pub fn build_functions(
-    store: Store,
-    enclave: EnclaveAddress,
-    config: Config,
-    clock: Arc<dyn Clock>,
-) -> Router {
-    let client = EnclaveClient::new(enclave);
-    let directory = Arc::new(OneEnclave::new(client));
-    app(State::with_clock(config, store, directory, clock))
+/// All the functions' routers as one service. Heartbeats of hosts are told by the machine's clock,
+/// whatever a test does to the other.
+pub fn build_functions(store: Store, config: Config, clock: Arc<dyn Clock>) -> Router {
+    let fleet = Fleet::new(store.clone(), Arc::new(SystemClock));
+    app(State::with(config, store, fleet, clock))
 }
 
 fn failed(error: sharekeep_functions::Error) -> Error {

@@ -59,8 +59,6 @@ pub struct FunctionsConfiguration {
     pub purpose: Purpose,
     /// The embedded database.
     pub store_endpoint: String,
-    /// Where the enclave is.
-    pub enclave_socket: PathBuf,
     /// PCR0, 1 and 2 that a ready enclave shows.
     pub expected_pcrs: Vec<Base64Url>,
     /// A canary to hold in memory for a search to find: 32 bytes.

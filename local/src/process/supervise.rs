@@ -6,13 +6,15 @@ use tokio_util::sync::CancellationToken;
 use super::{ChildProcess, EnclaveConfiguration, FunctionsConfiguration};
 use crate::assemble::{connect_store, provision_store};
 use crate::secrecy::Canary;
-use crate::world::{Purpose, World};
+use crate::world::{Host, Purpose, World};
 use crate::{DataDir, Error};
 
-/// The stack as processes: this one holds the world, two others are the enclave and the functions.
+/// The stack as processes: this one holds the world and the host, two others are the enclave and the
+/// functions.
 pub struct Supervisor {
     world: World,
     data: DataDir,
+    host: Host,
     enclave: ChildProcess,
     functions: ChildProcess,
     port: u16,
@@ -44,22 +46,25 @@ impl Supervisor {
         }
         let canary = canary.map_or_else(Vec::new, |canary| canary.bytes().to_vec());
         let enclave = start_enclave(program, &data, &world, purpose, &[]).await?;
+        let host = Host::start(enclave_socket(&data), &store).await?;
+        host.registers_after(None).await?;
         let functions =
             start_functions(program, &data, &world, port, purpose, &canary, &[]).await?;
         let program = program.to_owned();
-        Ok(Self { world, data, enclave, functions, port, program, purpose, canary })
+        Ok(Self { world, data, host, enclave, functions, port, program, purpose, canary })
     }
 
     /// Kills the enclave, if it still runs, and starts a new one on the same data, with more in its
-    /// environment.
+    /// environment. Returns when functions can find it.
     ///
     /// # Errors
     /// [`Error::Process`].
     pub async fn replace_enclave(&mut self, environment: &[(&str, &str)]) -> Result<(), Error> {
         self.enclave.kill().await;
         let Self { program, data, world, purpose, .. } = self;
+        let before = self.host.key();
         self.enclave = start_enclave(program, data, world, *purpose, environment).await?;
-        Ok(())
+        self.host.registers_after(before).await
     }
 
     /// The same for the functions.
@@ -121,6 +126,7 @@ impl Supervisor {
             error = self.functions.unexpected_end() => Err(error),
         };
         self.functions.stop().await;
+        self.host.stop().await;
         self.enclave.stop().await;
         self.world.stop().await;
         outcome
@@ -159,7 +165,6 @@ async fn start_functions(
         port,
         purpose,
         store_endpoint: world.store_endpoint().to_owned(),
-        enclave_socket: enclave_socket(data),
         expected_pcrs: world.measurements().to_vecs().into_iter().map(Base64Url).collect(),
         canary: canary.to_vec(),
     };

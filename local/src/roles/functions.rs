@@ -3,7 +3,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use sharekeep_functions::Config;
-use sharekeep_functions::enclave_client::EnclaveAddress;
 
 use crate::Error;
 use crate::assemble::{build_functions, connect_store};
@@ -22,7 +21,6 @@ pub async fn run() -> Result<(), Error> {
     let clock = Arc::new(sharekeep_functions::SystemClock);
     let service = build_functions(
         store,
-        EnclaveAddress::Unix(configuration.enclave_socket),
         Config {
             expected_pcrs: configuration.expected_pcrs.iter().map(|pcr| pcr.0.clone()).collect(),
             ..configuration.purpose.config()

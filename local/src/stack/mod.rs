@@ -1,26 +1,25 @@
 //! The whole stack as tasks of one process, for flow tests: quick to start, with handles on what
 //! an attacker or a fault would touch.
 
+mod hosted;
 mod tap;
 
 pub use tap::Recording;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sharekeep_enclave_app::{Enclave, Limits, serve};
-use sharekeep_enclave_host::Forward;
+use hosted::{Hosted, Parts};
+use sharekeep_enclave_app::{Enclave, Limits};
 use sharekeep_functions::Config;
-use sharekeep_functions::enclave_client::EnclaveAddress;
 use sharekeep_functions::store::Store;
+use sharekeep_schemas::EnclaveKeyId;
+use sharekeep_schemas::fleet::EnclaveAddress;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::assemble::{
-    AdjustableClock, EnclaveParts, build_enclave, build_functions, connect_store, provision_store,
-};
-use crate::background::Background;
+use crate::assemble::{AdjustableClock, build_functions, connect_store, provision_store};
 use crate::identity_provider::IdentityProvider;
 use crate::world::{self, Dump, Purpose, World};
 use crate::{DataDir, Error, data_dir};
@@ -34,9 +33,11 @@ pub struct StackOptions {
     /// Bounds of the enclave; none takes the default without a search for primes, which would keep
     /// all cores busy while tests run.
     pub limits: Option<Limits>,
-    /// Whether functions reach the enclave through the host, as on AWS, and what passes there, out of
-    /// the enclave and between clients and functions is recorded.
+    /// Whether what passes into the enclaves, out of them and between clients and functions is
+    /// recorded.
     pub record: bool,
+    /// How many enclaves there are beside the one, each with a host of its own.
+    pub further_enclaves: usize,
 }
 
 /// A running stack. Dropping it stops it.
@@ -45,21 +46,13 @@ pub struct Stack {
     world: World,
     store: Store,
     port: u16,
-    limits: Limits,
     clock: AdjustableClock,
-    enclave: Option<RunningEnclave>,
+    /// Never empty.
+    hosted: Vec<Hosted>,
     functions: JoinHandle<()>,
     client_traffic: Recording,
     enclave_traffic: Recording,
     egress_traffic: Recording,
-    egress_socket: PathBuf,
-    host: Background,
-    stop: CancellationToken,
-}
-
-struct RunningEnclave {
-    core: Arc<Enclave>,
-    served: JoinHandle<()>,
     stop: CancellationToken,
 }
 
@@ -88,23 +81,18 @@ impl Stack {
         let limits = options.limits.unwrap_or_else(|| Limits { primes: 0, ..Limits::default() });
         let [client_traffic, enclave_traffic, egress_traffic] =
             [(); 3].map(|()| Recording::default());
-        let (mut front, mut enclave) = (listener, EnclaveAddress::Unix(socket(&data)));
-        let (mut egress_socket, host) = (world.egress_socket().to_owned(), Background::default());
+        let (mut front, mut egress_socket) = (listener, world.egress_socket().to_owned());
         if options.record {
             let behind = world::listen(0).await?;
             let address = behind.local_addr().map_err(|e| Error::io("ask", "a socket", e))?;
             tap::tap_tcp(front, address, client_traffic.clone(), stop.clone());
             front = behind;
-            let tapped = data.path("run/tapped.sock");
-            tap::tap_unix(&tapped, socket(&data), enclave_traffic.clone(), stop.clone())?;
-            enclave = EnclaveAddress::Tcp(forward(tapped, &host).await?);
             let tapped = data.path("run/tapped-egress.sock");
             tap::tap_unix(&tapped, egress_socket, egress_traffic.clone(), stop.clone())?;
             egress_socket = tapped;
         }
         let service = build_functions(
             store.clone(),
-            enclave,
             Config { expected_pcrs: world.measurements().to_vecs(), ..Config::default() },
             Arc::new(clock.clone()),
         );
@@ -114,24 +102,30 @@ impl Stack {
                 tracing::error!(%error, "the functions stopped");
             }
         });
-        let mut stack = Self {
+        let parts = Parts { limits, clock: clock.clone(), egress_socket };
+        let mut hosted = Vec::new();
+        for number in 0..=options.further_enclaves {
+            let socket = data.path(&format!("run/enclave-{number}.sock"));
+            let tapped = data.path(&format!("run/tapped-{number}.sock"));
+            let tapped = options.record.then_some(tapped.as_path());
+            if let Some(tapped) = tapped {
+                tap::tap_unix(tapped, socket.clone(), enclave_traffic.clone(), stop.clone())?;
+            }
+            hosted.push(Hosted::start(&world, &store, socket, tapped, parts.clone()).await?);
+        }
+        Ok(Self {
             data,
             world,
             store,
             port,
-            limits,
             clock,
-            enclave: None,
+            hosted,
             functions,
             client_traffic,
             enclave_traffic,
             egress_traffic,
-            egress_socket,
-            host,
             stop,
-        };
-        stack.start_enclave()?;
-        Ok(stack)
+        })
     }
 
     /// Where clients reach the service.
@@ -169,14 +163,27 @@ impl Stack {
         &self.clock
     }
 
-    /// Where the enclave serves, for tests that are a hostile function.
-    pub fn enclave_socket(&self) -> PathBuf {
-        socket(&self.data)
+    /// Where functions reach each enclave, for tests that are a hostile function.
+    pub fn enclave_addresses(&self) -> Vec<EnclaveAddress> {
+        self.hosted.iter().map(|hosted| hosted.host.address()).collect()
     }
 
-    /// The running enclave's core.
+    /// The core of the first enclave, if it runs.
     pub fn enclave(&self) -> Option<&Arc<Enclave>> {
-        self.enclave.as_ref().map(|running| &running.core)
+        self.hosted.first().and_then(Hosted::core)
+    }
+
+    /// The keys under which the enclaves stand in the table `fleet`.
+    pub fn enclave_keys(&self) -> Vec<Option<EnclaveKeyId>> {
+        self.hosted.iter().map(|hosted| hosted.host.key()).collect()
+    }
+
+    /// Has the host of one enclave end as it does when it is told to: nothing new, what was begun
+    /// ends, for as long as this. Its enclave runs on, and nobody reaches it.
+    pub async fn drain_host(&self, number: usize, patience: Duration) {
+        if let Some(hosted) = self.hosted.get(number) {
+            hosted.host.drain(patience).await;
+        }
     }
 
     /// What clients and functions said to each other, if it was recorded.
@@ -204,76 +211,42 @@ impl Stack {
         self.world.database.dump()
     }
 
-    /// Replaces the enclave by a fresh one, as after a crash: its memory and its keys are gone.
+    /// Replaces the first enclave by a fresh one, as after a crash: its memory and its keys are gone.
+    /// Returns when functions can find it.
     ///
     /// # Errors
     /// [`Error::Enclave`].
     pub async fn restart_enclave(&mut self) -> Result<(), Error> {
-        self.stop_enclave().await;
-        self.start_enclave()
+        match self.hosted.first_mut() {
+            Some(hosted) => hosted.restart_enclave(&self.world).await,
+            None => Ok(()),
+        }
     }
 
-    /// Stops the enclave; the functions stay.
+    /// Stops the first enclave; functions and host stay.
     pub async fn stop_enclave(&mut self) {
-        if let Some(running) = self.enclave.take() {
-            running.stop.cancel();
-            wait_or_abort(running.served).await;
+        if let Some(hosted) = self.hosted.first_mut() {
+            hosted.stop_enclave().await;
         }
     }
 
     /// Stops everything and waits, so that the directory can be used again.
     pub async fn stop(mut self) {
         self.stop.cancel();
-        self.stop_enclave().await;
+        for hosted in &mut self.hosted {
+            hosted.host.stop().await;
+            hosted.stop_enclave().await;
+        }
         let functions = std::mem::replace(&mut self.functions, tokio::spawn(async {}));
         wait_or_abort(functions).await;
-        self.host.stop().await;
         self.world.stop().await;
-    }
-
-    fn start_enclave(&mut self) -> Result<(), Error> {
-        let leaf = self.world.issue_nsm_leaf()?;
-        let core = build_enclave(EnclaveParts {
-            trust: self.world.trust_bytes(),
-            nsm_leaf: &leaf,
-            egress_socket: &self.egress_socket,
-            credentials_socket: self.world.credentials_socket(),
-            clock: Arc::new(self.clock.clone()),
-            limits: self.limits.clone(),
-        })?;
-        let listener = world::bind(&self.enclave_socket())?;
-        let (stop, connections) = (self.stop.child_token(), self.limits.connections);
-        let (served_core, stopped) = (Arc::clone(&core), stop.clone().cancelled_owned());
-        let served = tokio::spawn(async move {
-            let served = serve(listener, served_core, connections, stopped).await;
-            if let Err(error) = served {
-                tracing::error!(%error, "the enclave stopped");
-            }
-        });
-        self.enclave = Some(RunningEnclave { core, served, stop });
-        Ok(())
     }
 }
 
 impl Drop for Stack {
     fn drop(&mut self) {
         self.stop.cancel();
-        self.host.cancel();
     }
-}
-
-fn socket(data: &DataDir) -> PathBuf {
-    data.path("run/enclave.sock")
-}
-
-/// The host's way in to what serves on a socket; where functions reach it.
-async fn forward(enclave: PathBuf, background: &Background) -> Result<String, Error> {
-    let listener = world::listen(0).await?;
-    let address = listener.local_addr().map_err(|e| Error::io("ask", "a socket", e))?;
-    let enclave = sharekeep_vsock::Address::Unix(enclave);
-    let forward = Forward { enclave, connections: 512, idle: Duration::from_secs(120) };
-    world::in_background(background, |drain| forward.serve(listener, drain));
-    Ok(address.to_string())
 }
 
 /// Idle connections may keep a server from ending by itself.

@@ -10,7 +10,7 @@ mod start;
 mod tenants;
 
 pub use database::{Database, Dump};
-pub(crate) use host::{bind, in_background};
+pub(crate) use host::{Host, bind};
 pub use measurements::Measurements;
 pub use operator::{DEPLOYMENT, REGION};
 pub use purpose::Purpose;
