@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde_bytes::ByteBuf;
 use sharekeep_channel::receipt::StatementKey;
 use sharekeep_schemas::enclave::*;
+use sharekeep_schemas::fleet::{FleetPartition, FleetRow};
 use sharekeep_schemas::http::*;
 use sharekeep_schemas::sealed::*;
 use sharekeep_schemas::tenant::*;
@@ -322,6 +323,17 @@ fn http() {
     json("events", &Page { items: vec![view], next_cursor: None });
     let problem = Problem::new(ProblemCode::TooLarge, None, "r1".to_owned());
     json("problem", &problem);
+    let row = FleetRow {
+        partition: FleetPartition::Enclave,
+        enclave_key,
+        address: "10.0.1.7:8443".parse().unwrap(),
+        ceremonies: 2,
+        queued_steps: 1,
+        draining: false,
+        heartbeat_unix_ms: NOW_UNIX_S * 1000,
+        expires_at_unix_s: FleetRow::expiry(NOW_UNIX_S * 1000),
+    };
+    json("fleet_row", &row);
     let problem = serde_json::to_vec(&problem).unwrap();
     seed("client_answers", "problem", &[b"5\n", &problem[..]].concat());
     seed("client_answers", "date", &[b"Sun, 06 Nov 1994 08:49:37 GMT\n", &problem[..]].concat());

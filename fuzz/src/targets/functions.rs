@@ -19,9 +19,8 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderName, HeaderValue, Request, StatusCode};
 use rand_core::OsRng;
 use sharekeep_channel::signature::{Nonce, RequestParts, SessionSigningKey, sign};
-use sharekeep_functions::enclave_client::{EnclaveAddress, EnclaveClient, OneEnclave};
 use sharekeep_functions::store::{Cursor, Store, TablePrefix};
-use sharekeep_functions::{Clock, Config, State, app};
+use sharekeep_functions::{Clock, Config, Fleet, State, app};
 use sharekeep_schemas::enclave::{
     BackupRow, DeviceRow, EventRow, FactorRow, RecordKey, RecordQuery, WalletRow,
 };
@@ -53,8 +52,6 @@ pub(crate) fn request(bytes: &[u8]) {
         return;
     }
     static APP: LazyLock<Router> = LazyLock::new(|| {
-        let nowhere = EnclaveAddress::Unix("/nonexistent".into());
-        let enclaves = Arc::new(OneEnclave::new(EnclaveClient::new(nowhere)));
         let store = store_that(|operation| match operation {
             "GetItem" => SESSION_ITEM.clone(),
             "BatchGetItem" => TENANT_ITEM.clone(),
@@ -64,7 +61,8 @@ pub(crate) fn request(bytes: &[u8]) {
             }
             _ => b"{}".to_vec(),
         });
-        app(State::with_clock(Config::default(), store, enclaves, Arc::new(StoppedClock)))
+        let fleet = Fleet::new(store.clone(), Arc::new(StoppedClock));
+        app(State::with(Config::default(), store, fleet, Arc::new(StoppedClock)))
     });
     let answer = runtime().block_on(APP.clone().oneshot(request.map(Body::from)));
     let status = answer.expect("the router answers everything").status();

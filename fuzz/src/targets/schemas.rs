@@ -8,6 +8,7 @@ use sharekeep_enclave_app::Trust;
 use sharekeep_schemas::enclave::{
     Call, EnclaveHealth, LoadedRecord, Put, RecordKey, RecordQuery, Reply, Row, StoredRecord, Write,
 };
+use sharekeep_schemas::fleet::FleetRow;
 use sharekeep_schemas::host::HostCredentials;
 use sharekeep_schemas::http::{
     AttestationAnswer, BackupView, CeremonyView, DeviceView, EventView, FactorView, Health,
@@ -64,7 +65,7 @@ pub(crate) fn enclave(bytes: &[u8]) {
     }
 }
 
-/// Bodies and answers of the HTTPS interface.
+/// Bodies and answers of the HTTPS interface, and rows of hosts, whose form is much the same.
 pub(crate) fn http(bytes: &[u8]) {
     json::<SealedRequest>(bytes);
     json::<OpenSessionRequest>(bytes);
@@ -80,6 +81,7 @@ pub(crate) fn http(bytes: &[u8]) {
     json::<Health>(bytes);
     json::<Readiness>(bytes);
     json::<Problem>(bytes);
+    json::<FleetRow>(bytes);
 }
 
 /// Ids as text: one id has one spelling.
