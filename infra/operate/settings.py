@@ -4,6 +4,7 @@ import json
 import re
 import tomllib
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from operate import Refused
@@ -14,7 +15,7 @@ ACCOUNT = re.compile(r"[0-9]{12}")
 ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/.+")
 PCR = re.compile(r"(?!0{96})[0-9a-f]{96}")
 PCRS = ("PCR0", "PCR1", "PCR2")
-ARCHITECTURES = ("arm64", "x86_64")
+ARCHITECTURE = re.compile(r"arm64|x86_64")
 ACCOUNTS = ("service", "keys")
 TEMPLATES = ("key", "storage", "network", "artifacts", "hosts", "api", "watch")
 
@@ -30,19 +31,24 @@ class Account:
 
 @dataclass(frozen=True)
 class Image:
-    """An enclave image with the host's program that belongs to it."""
+    """An enclave image and where its measurements are written; both may be built only later."""
 
     file: Path
-    host_program: Path
-    # PCR0 to PCR2, lower-case hexadecimal.
-    pcrs: tuple[str, str, str]
+    measurements: Path
+
+    @cached_property
+    def pcrs(self) -> tuple[str, str, str]:
+        """PCR0 to PCR2, lower-case hexadecimal."""
+        return measurements(self.measurements)
 
 
 @dataclass(frozen=True)
 class Settings:
     name: str
     region: str
+    # Of the functions, and of the hosts.
     architecture: str
+    host_architecture: str
     alarm_topic: str | None
     service: Account
     keys: Account
@@ -89,13 +95,11 @@ def parse(values: dict, folder: Path) -> Settings:
     accounts = top.table("accounts")
     key = top.table("key")
     image = top.table("image") if "image" in values else None
-    architecture = top.text("architecture", default="arm64")
-    if architecture not in ARCHITECTURES:
-        raise Refused(f"architecture must be one of {', '.join(ARCHITECTURES)}")
     settings = Settings(
         name=top.text("name", NAME),
         region=top.text("region", REGION),
-        architecture=architecture,
+        architecture=top.text("architecture", ARCHITECTURE, default="arm64"),
+        host_architecture=top.text("host_architecture", ARCHITECTURE, default="x86_64"),
         alarm_topic=top.text("alarm_topic", default=None),
         service=_account(accounts.table("service")),
         keys=_account(accounts.table("keys")),
@@ -168,10 +172,9 @@ def _account(table: _Table) -> Account:
 
 
 def _image(table: _Table, folder: Path) -> Image:
-    file, program = folder / table.text("file"), folder / table.text("host_program")
-    pcrs = measurements(folder / table.text("measurements"))
+    image = Image(folder / table.text("file"), folder / table.text("measurements"))
     table.all_known()
-    return Image(file, program, pcrs)
+    return image
 
 
 def _parameters(table: _Table) -> dict[str, dict[str, str]]:

@@ -17,6 +17,8 @@ POLL_SECONDS = 5
 # Hosts are replaced one at a time, each within a quarter of an hour; a fleet takes hours.
 LONGEST_SECONDS = 6 * 3600
 CHANGE_SET_SECONDS = 600
+# An attempt that was not undone; a change set goes on from there.
+CONTINUABLE = ("CREATE_FAILED", "UPDATE_FAILED")
 NOTHING_TO_DO = ("didn't contain changes", "No updates are to be performed", "no changes")
 
 
@@ -96,7 +98,7 @@ class Stacks:
         change_set = self._plan(template, body, parameters, stack)
         if change_set is None:
             say(f"{self.settings.stack(template)}: nothing to change")
-            return self._settled(template)
+            return self._at_rest(template)
         name, changes = change_set
         try:
             say(f"{self.settings.stack(template)}: {'update' if stack else 'new stack'}")
@@ -107,7 +109,11 @@ class Stacks:
             self._forget(template, name, stack)
             raise
         self.client.execute_change_set(
-            StackName=self.settings.stack(template), ChangeSetName=name
+            StackName=self.settings.stack(template),
+            ChangeSetName=name,
+            # Tables and buckets outlive their stack, also one whose creation is undone: the next
+            # attempt would find their names taken. So what was made stays in the stack.
+            DisableRollback=any(it.action == "Add" and it.type in KEEPS_DATA for it in changes),
         )
         return self._settled(template)
 
@@ -143,7 +149,7 @@ class Stacks:
             say(f"{stack.name}: the first attempt failed, its empty stack is removed")
             self.delete(template)
             return None
-        if stack and stack.status.endswith("_FAILED"):
+        if stack and stack.status.endswith("_FAILED") and stack.status not in CONTINUABLE:
             raise Refused(
                 f"{stack.name} is {stack.status}; look at its events and mend it first:\n"
                 f"{self._faults(stack.name)}"

@@ -1,0 +1,114 @@
+"""What is built, and its way into the artifact bucket.
+
+A release is a folder named by its content, so a run that is repeated finds what it uploaded before, and
+a stack names exactly what it runs. Functions and hosts have one each: a change of a function must not
+replace hosts.
+"""
+
+import hashlib
+import io
+import os
+import re
+import subprocess
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from botocore.exceptions import ClientError
+
+from operate import Refused
+from operate.agreement import say
+from operate.settings import Image
+
+ROOT = Path(__file__).resolve().parents[2]
+# The earliest time that a zip file can name; a real one would make every build another release.
+ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+FUNCTION_FILES = re.compile(r"\$\{Release\}/([a-z]+)\.zip")
+
+
+@dataclass(frozen=True)
+class Release:
+    """Files by name, and the folder they belong into."""
+
+    kind: str
+    files: dict[str, bytes]
+    # Of what is in the files, by name; what a packer adds does not count.
+    digests: dict[str, str]
+
+    @property
+    def folder(self) -> str:
+        lines = "".join(f"{self.digests[name]}  {name}\n" for name in sorted(self.files))
+        return f"{self.kind}-{sha256(lines.encode())[:32]}"
+
+    def upload(self, s3, bucket: str) -> None:
+        """Puts what is not there yet. The bucket's lock keeps what was put."""
+        for name, content in self.files.items():
+            key = f"{self.folder}/{name}"
+            if _is_there(s3, bucket, key, len(content)):
+                continue
+            say(f"  uploads {key} ({len(content) / 1e6:.1f} MB)")
+            s3.put_object(Bucket=bucket, Key=key, Body=content, ChecksumAlgorithm="SHA256")
+
+
+def build() -> Path:
+    """Builds functions and the host's program by `./dev`; returns cargo's folder."""
+    for target in ("lambdas", "host"):
+        say(f"$ ./dev build {target}")
+        if subprocess.run([ROOT / "dev", "build", target], cwd=ROOT).returncode != 0:
+            raise Refused(f"`./dev build {target}` failed")
+    return ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
+
+
+def functions(built: Path, architecture: str, templates: Path) -> Release:
+    """A zip file for every function that a template names."""
+    named = sorted({it for path in templates.glob("*.yaml") for it in FUNCTION_FILES.findall(path.read_text())})
+    files, digests = {}, {}
+    for name in named:
+        package = built / "lambda" / architecture / name / "bootstrap.zip"
+        try:
+            with zipfile.ZipFile(package) as archive:
+                program = archive.read("bootstrap")
+        except (OSError, KeyError, zipfile.BadZipFile) as error:
+            raise Refused(f"{package}: not a function as `./dev build lambdas` makes it: {error}") from error
+        files[f"{name}.zip"] = zipped(program)
+        digests[f"{name}.zip"] = sha256(program)
+    return Release("functions", files, digests)
+
+
+def hosts(built: Path, architecture: str, image: Image) -> Release:
+    """The enclave image, and the host's program."""
+    program = built / "host" / architecture / "enclave-host"
+    files = {"enclave.eif": _read(image.file), "enclave-host": _read(program)}
+    return Release("hosts", files, {name: sha256(content) for name, content in files.items()})
+
+
+def zipped(program: bytes) -> bytes:
+    """A deployment package: one executable called bootstrap, the same bytes for the same program."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        entry = zipfile.ZipInfo("bootstrap", ZIP_TIME)
+        entry.compress_type = zipfile.ZIP_DEFLATED
+        entry.create_system = 3
+        entry.external_attr = 0o100755 << 16
+        archive.writestr(entry, program)
+    return packed.getvalue()
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Refused(f"cannot read {path}: {error.strerror}") from error
+
+
+def _is_there(s3, bucket: str, key: str, size: int) -> bool:
+    try:
+        return s3.head_object(Bucket=bucket, Key=key)["ContentLength"] == size
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("404", "NoSuchKey", "NotFound"):
+            return False
+        raise
