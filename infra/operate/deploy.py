@@ -17,7 +17,7 @@ from operate.accounts import Accounts
 from operate.agreement import Agreement, say
 from operate.policy import Named
 from operate.settings import Settings, read
-from operate.stacks import POLL_SECONDS, TEMPLATES, Stack, Stacks
+from operate.stacks import TEMPLATES, Stack, Stacks
 
 EPILOG = """
 The two-person rule: whoever may change the key's policy runs `--only key`, with credentials of the
@@ -40,7 +40,6 @@ class Deployment:
     loss_of_data: bool = False
     # The operator of the service says so to the one of the key.
     old_image_has_gone: bool = False
-    poll_seconds: float = POLL_SECONDS
     _stacks: dict[str, Stacks] = field(default_factory=dict)
 
     def run(self) -> None:
@@ -175,7 +174,7 @@ class Deployment:
         )
         if not role_exists:
             self.admit()
-        fleet.wait_until_replaced(self.accounts, self.hosts.folder, self.poll_seconds)
+        fleet.wait_until_replaced(self.accounts, self.hosts.folder)
         self.retire()
 
     def watch(self, api: Stack) -> None:
@@ -199,7 +198,7 @@ class Deployment:
 
     def stacks(self, account: str) -> Stacks:
         if account not in self._stacks:
-            self._stacks[account] = Stacks(self.accounts, account, self.poll_seconds)
+            self._stacks[account] = Stacks(self.accounts, account)
         return self._stacks[account]
 
 

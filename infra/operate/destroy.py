@@ -17,7 +17,7 @@ from operate.agreement import Agreement, answer, say, table
 from operate.deploy import Deployment, reported
 from operate.policy import Named
 from operate.settings import Settings, read
-from operate.stacks import POLL_SECONDS, Stacks
+from operate.stacks import Stacks
 
 # Each uses what comes behind it.
 WITHOUT_DATA = ("watch", "api", "hosts", "network")
@@ -38,7 +38,6 @@ class Destruction:
     agreement: Agreement
     only: str | None = None
     and_data: bool = False
-    poll_seconds: float = POLL_SECONDS
 
     def run(self) -> None:
         if self.and_data:
@@ -60,9 +59,7 @@ class Destruction:
         """
         if self.stacks("keys").find("key") is None:
             return
-        deployment = Deployment(self.settings, self.accounts, self.agreement)
-        deployment.poll_seconds = self.poll_seconds
-        deployment.key_stack(Named())
+        Deployment(self.settings, self.accounts, self.agreement).key_stack(Named())
 
     def take_down(self) -> None:
         """Deletes the stacks in which there is no data."""
@@ -103,7 +100,7 @@ class Destruction:
             say("Give the same command again when these can go.")
 
     def stacks(self, account: str) -> Stacks:
-        return Stacks(self.accounts, account, self.poll_seconds)
+        return Stacks(self.accounts, account)
 
     def _ask_for_the_name(self) -> None:
         """No flag stands in for it: a pipeline must not be able to do this."""

@@ -13,16 +13,14 @@ LONGEST_SECONDS = 30 * 60
 ALIVE = ("pending", "running", "stopping", "shutting-down")
 
 
-def wait_until_replaced(
-    accounts: Accounts, release: str, poll_seconds: float = POLL_SECONDS
-) -> None:
+def wait_until_replaced(accounts: Accounts, release: str) -> None:
     """Returns once every host and every enclave that functions can find is of the release."""
     deadline = time.monotonic() + LONGEST_SECONDS
     while faults := lagging(accounts, release):
         say("waits for the hosts: " + "; ".join(faults))
         if time.monotonic() > deadline:
             raise Refused("old hosts are still there; both images stay allowed until a later run")
-        time.sleep(poll_seconds)
+        time.sleep(POLL_SECONDS)
 
 
 def lagging(accounts: Accounts, release: str, now: float | None = None) -> list[str]:

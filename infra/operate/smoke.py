@@ -15,10 +15,10 @@ ANSWER_SECONDS = 30
 LARGEST_ANSWER = 64 * 1024
 
 
-def check(address: str, longest_seconds: float = LONGEST_SECONDS) -> None:
+def check(address: str) -> None:
     """Waits until the API is alive and ready, and says what is wrong if it does not become so."""
     for path in ("/healthz", "/readyz"):
-        deadline = time.monotonic() + longest_seconds
+        deadline = time.monotonic() + LONGEST_SECONDS
         while True:
             status, text = _get(address.rstrip("/") + path)
             if status == 200:

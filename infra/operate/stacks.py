@@ -55,10 +55,9 @@ class Change:
 class Stacks:
     """The stacks of one of a deployment's accounts: `service` or `keys`."""
 
-    def __init__(self, accounts: Accounts, account: str, poll_seconds: float = POLL_SECONDS):
+    def __init__(self, accounts: Accounts, account: str):
         self.client = accounts.of(account, "cloudformation")
         self.settings = accounts.settings
-        self.poll_seconds = poll_seconds
 
     def find(self, template: str) -> Stack | None:
         """A template's stack, whatever its state; none if there is no stack."""
@@ -123,7 +122,7 @@ class Stacks:
         while (stack := self.find(template)) is not None:
             if stack.status == "DELETE_FAILED":
                 raise Refused(f"{stack.name} could not be deleted:\n{self._faults(stack.name)}")
-            time.sleep(self.poll_seconds)
+            time.sleep(POLL_SECONDS)
 
     def resources(self, template: str) -> list[dict]:
         """What the stack consists of, as CloudFormation lists it."""
@@ -179,7 +178,7 @@ class Stacks:
                 break
             if time.monotonic() > deadline:
                 raise Refused(f"{named['StackName']}: the change set is not ready yet")
-            time.sleep(self.poll_seconds)
+            time.sleep(POLL_SECONDS)
         reason = found.get("StatusReason", "")
         if found["Status"] == "FAILED":
             self._forget(template, name, stack)
@@ -221,7 +220,7 @@ class Stacks:
                 raise Refused(f"{self.settings.stack(template)} is gone")
             if not stack.status.endswith("_IN_PROGRESS"):
                 return stack
-            time.sleep(self.poll_seconds)
+            time.sleep(POLL_SECONDS)
         raise Refused(f"{stack.name} is still {stack.status}; give the same command again")
 
     def _faults(self, name: str) -> str:

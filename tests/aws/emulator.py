@@ -3,13 +3,12 @@
 Ends itself when the process that started it is gone, and DynamoDB Local ends with it.
 """
 
+import json
 import os
-import signal
 import sys
-import threading
-import time
 
-PARENT_VARIABLE = "SHAREKEEP_TEST_PARENT"
+from processes import PARENT_VARIABLE, end_with
+
 DYNAMODB_VARIABLE = "SHAREKEEP_TEST_DYNAMODB"
 
 
@@ -50,15 +49,23 @@ def use_installed_dynamodb(folder: str) -> None:
     DynamoDBLocalPackageInstaller.get_java_env_vars = lambda _: {}
 
 
-def end_with(parent: int) -> None:
-    """An orphan would hold its port and its memory for ever."""
+def let_policies_change() -> None:
+    """CloudFormation's update of a key, which LocalStack leaves out: of its policy, and of nothing else."""
+    from localstack.services.cloudformation.resource_provider import OperationStatus, ProgressEvent
+    from localstack.services.kms.resource_providers.aws_kms_key import KMSKeyProvider
 
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os.killpg(0, signal.SIGKILL)
+    def update(_, request):
+        before, model = request.previous_state, request.desired_state
+        for name in model.keys() | before.keys():
+            if name not in ("KeyPolicy", "KeyId", "Arn") and model.get(name) != before.get(name):
+                raise ValueError(f"{name} of a key cannot be changed here")
+        model["KeyId"], model["Arn"] = before["KeyId"], before["Arn"]
+        request.aws_client_factory.kms.put_key_policy(
+            KeyId=model["KeyId"], PolicyName="default", Policy=json.dumps(model["KeyPolicy"])
+        )
+        return ProgressEvent(status=OperationStatus.SUCCESS, resource_model=model)
 
-    threading.Thread(target=watch, daemon=True).start()
+    KMSKeyProvider.update = update
 
 
 if __name__ == "__main__":
@@ -68,6 +75,7 @@ if __name__ == "__main__":
     from attested_kms import guard
 
     guard.install()
+    let_policies_change()
     from localstack.runtime.main import main
 
     sys.exit(main())

@@ -9,23 +9,19 @@ The commands find the emulator by AWS_ENDPOINT_URL, which AWS's own SDKs read to
 import itertools
 import json
 import os
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import deployment
 import nitro
+import processes
 from dynamodb import install
+from processes import say, stop, tail, wait_for
 
 HERE = Path(__file__).parent
-START_SECONDS = 120
-STOP_SECONDS = 15
 SERVICES = "kms,dynamodb,dynamodbstreams,cloudformation,iam,s3,ssm,sts"
 PREFIX = "sharekeep-test-"
 # The deployment that the key is for, and the image that may use it.
@@ -41,7 +37,7 @@ def main() -> int:
         roots = folder / "roots"
         roots.mkdir()
         nitro.Authority.root().save(roots)
-        port = free_port()
+        port = processes.free_port()
         environment = {
             **os.environ,
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
@@ -57,7 +53,7 @@ def main() -> int:
         started = time.monotonic()
         emulator = start(folder, log, port, install.installed(Path(cache).resolve()), environment)
         try:
-            wait_for(emulator, port, log)
+            wait_for(emulator, f"http://127.0.0.1:{port}/_localstack/health", log)
             say(f"the emulator answers on 127.0.0.1:{port}", started)
             environment |= deploy(folder)
             say("tables, buckets and the key are deployed", started)
@@ -100,7 +96,6 @@ def start(folder: Path, log: Path, port: int, dynamodb: Path, environment) -> su
     environment = {
         **environment,
         "PYTHONPATH": str(HERE),
-        "SHAREKEEP_TEST_PARENT": str(os.getpid()),
         "SHAREKEEP_TEST_DYNAMODB": str(dynamodb),
         "GATEWAY_LISTEN": f"127.0.0.1:{port}",
         "LOCALSTACK_HOST": f"127.0.0.1:{port}",
@@ -118,58 +113,7 @@ def start(folder: Path, log: Path, port: int, dynamodb: Path, environment) -> su
     # Whom it answers is decided by the caller's own keys, never by ours.
     for name in ("AWS_ENDPOINT_URL", "LOCALSTACK_AUTH_TOKEN"):
         environment.pop(name, None)
-    with log.open("wb") as output:
-        return subprocess.Popen(
-            [sys.executable, HERE / "emulator.py"],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            # A group of its own: an interrupt at the terminal is ours to pass on.
-            start_new_session=True,
-        )
-
-
-def wait_for(emulator: subprocess.Popen, port: int, log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if emulator.poll() is not None:
-            raise SystemExit(f"the emulator ended at once:\n{tail(log)}")
-        try:
-            health = f"http://127.0.0.1:{port}/_localstack/health"
-            with urllib.request.urlopen(health, timeout=1) as answer:
-                if answer.status == 200:
-                    return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
-    raise SystemExit(f"the emulator did not answer within {START_SECONDS} s:\n{tail(log)}")
-
-
-def stop(emulator: subprocess.Popen) -> None:
-    emulator.terminate()
-    try:
-        emulator.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        pass
-    try:
-        os.killpg(emulator.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-    emulator.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-def tail(log: Path) -> str:
-    return "\n".join(log.read_text(errors="replace").splitlines()[-60:])
-
-
-def say(what: str, started: float) -> None:
-    print(f"[{time.monotonic() - started:5.1f} s] {what}", flush=True)
+    return processes.start([sys.executable, HERE / "emulator.py"], environment, log)
 
 
 if __name__ == "__main__":

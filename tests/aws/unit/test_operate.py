@@ -1,0 +1,121 @@
+"""The operator's scripts, as far as they need no AWS."""
+
+import tempfile
+import tomllib
+import unittest
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+import deploying
+from operate import Refused, release, settings
+from operate.policy import Named
+from operate.stacks import TEMPLATES, Change, refuse_loss
+
+EXAMPLE = TEMPLATES.parent / "deployment.example.toml"
+A, B, C = (tuple(pcr.hex() for pcr in deploying.image(seed).values()) for seed in (1, 2, 3))
+
+
+class Settings(unittest.TestCase):
+    def refused(self, text: str, *replaced: tuple[str, str]):
+        values = EXAMPLE.read_text()
+        for old, new in replaced:
+            self.assertIn(old, values)
+            values = values.replace(old, new)
+        with self.assertRaisesRegex(Refused, text):
+            settings.parse(tomllib.loads(values), Path())
+
+    def test_the_example_can_be_read(self):
+        found = settings.read(EXAMPLE)
+        self.assertEqual(found.stack("storage"), "example-storage")
+        self.assertEqual(found.host_role, "arn:aws:iam::111122223333:role/example-enclave-host")
+
+    def test_what_is_misspelt_or_malformed_is_named(self):
+        self.refused("alarm_topics is no setting", ("alarm_topic", "alarm_topics"))
+        self.refused("accounts.keys.role is no setting", ('profile = "sharekeep-keys"', 'role = "x"'))
+        self.refused("image.files is no setting", ('file = "enclave.eif"', 'file = "e"\nfiles = "e"'))
+        self.refused("there is no such template", ("[parameters.hosts]", "[parameters.host]"))
+        self.refused("name must look like", ('name = "example"', 'name = "Example-"'))
+        self.refused("accounts.service.id must look like", ('"111122223333"', '"11112222333"'))
+        self.refused("HostsMin must be text or a whole number", ("HostsMin = 2", "HostsMin = true"))
+        self.refused("name is missing", ('name = "example"', ""))
+
+    def test_measurements_of_a_debug_enclave_are_refused(self):
+        with tempfile.TemporaryDirectory() as scratch:
+            path = Path(scratch) / "pcrs.json"
+            one = dict(zip(settings.PCRS, A, strict=True))
+            path.write_text(str(one).replace("'", '"').upper())
+            self.assertEqual(settings.measurements(path), A)
+            for wrong in ("0" * 96, "", A[0][:-1], A[0] + "0", "g" * 96):
+                path.write_text(str({**one, "PCR1": wrong}).replace("'", '"'))
+                with self.assertRaisesRegex(Refused, "PCR1"):
+                    settings.measurements(path)
+            for text in ("[]", "1", "{", "null"):
+                path.write_text(text)
+                with self.assertRaises(Refused):
+                    settings.measurements(path)
+
+
+class Policy(unittest.TestCase):
+    """All the ways that a roll-over can be interrupted, from the stack's parameters alone."""
+
+    def test_an_image_is_admitted_beside_the_running_one_and_then_alone(self):
+        named = Named()
+        for wanted, admitted in [(A, Named(A)), (A, Named(A)), (B, Named(A, B)), (B, Named(A, B))]:
+            named = Named.by(named.admitting(wanted).parameters())
+            self.assertEqual(named, admitted)
+        self.assertEqual(named.alone(B), Named(B))
+        self.assertEqual(named.alone(A), Named(A))
+
+    def test_whatever_the_state_an_admitted_image_is_named_and_nothing_new_else(self):
+        for state in (Named(), Named(A), Named(A, B)):
+            for image in (A, B, C):
+                try:
+                    found = state.admitting(image)
+                except Refused:
+                    self.assertEqual((state, image), (Named(A, B), C))
+                    continue
+                self.assertTrue(found.admits(image))
+                self.assertLessEqual({found.running, found.following} - {None}, {state.running, state.following, image})
+
+    def test_an_image_that_was_never_admitted_is_not_made_the_only_one(self):
+        for state in (Named(), Named(A), Named(A, B)):
+            with self.assertRaises(Refused):
+                state.alone(C)
+
+    def test_half_an_image_in_the_parameters_is_none(self):
+        parameters = Named(A).parameters() | {"Pcr2": ""}
+        self.assertEqual(Named.by(parameters), Named())
+
+
+class Changes(unittest.TestCase):
+    def test_only_what_loses_data_is_refused(self):
+        for kind in ("AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::S3::Bucket"):
+            for action, replacement in [("Remove", ""), ("Modify", "True"), ("Modify", "Conditional")]:
+                change = Change(action, "It", kind, replacement)
+                with self.assertRaisesRegex(Refused, f"{kind} It"):
+                    refuse_loss([Change("Add", "New", kind, ""), change], told=False)
+                refuse_loss([change], told=True)
+            refuse_loss([Change("Modify", "It", kind, "False")], told=False)
+        refuse_loss([Change("Remove", "It", "AWS::Lambda::Function", "")], told=False)
+
+
+class Releases(unittest.TestCase):
+    def test_the_same_programs_are_the_same_release_whoever_packed_them(self):
+        with tempfile.TemporaryDirectory() as scratch:
+            operator = deploying.Operator(Path(scratch), "same")
+            first = release.functions(operator.has_built(), "x86_64", TEMPLATES)
+            second = release.functions(operator.has_built(), "x86_64", TEMPLATES)
+            self.assertEqual((first.folder, first.files), (second.folder, second.files))
+            changed = release.Release(first.kind, first.files, {**first.digests, "wallets.zip": "0"})
+            self.assertNotEqual(first.folder, changed.folder)
+
+    def test_a_package_holds_one_program_that_may_be_executed(self):
+        with zipfile.ZipFile(BytesIO(release.zipped(b"program"))) as archive:
+            (entry,) = archive.infolist()
+            self.assertEqual((entry.filename, archive.read(entry)), ("bootstrap", b"program"))
+            self.assertEqual(entry.external_attr >> 16 & 0o777, 0o755)
+
+    def test_what_was_not_built_is_named(self):
+        with self.assertRaisesRegex(Refused, "recovery/bootstrap.zip"):
+            release.functions(Path("/nowhere"), "arm64", TEMPLATES)
