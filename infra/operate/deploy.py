@@ -168,8 +168,8 @@ class Deployment:
             KeyArn=key_arn,
             ArtifactBucket=bucket,
             Release=self.hosts.folder,
-            EnclaveSha256=self.hosts.digests["enclave.eif"],
-            HostSha256=self.hosts.digests["enclave-host"],
+            EnclaveSha256=self.hosts.digest("enclave.eif"),
+            HostSha256=self.hosts.digest("enclave-host"),
             Image=IMAGES + self.settings.host_architecture,
         )
         if not role_exists:

@@ -28,24 +28,27 @@ FUNCTION_FILES = re.compile(r"\$\{Release\}/([a-z]+)\.zip")
 
 @dataclass(frozen=True)
 class Release:
-    """Files by name, and the folder they belong into."""
+    """Files by name, and the folder they belong into. A program called `….zip` is packed on its way."""
 
     kind: str
     files: dict[str, bytes]
-    # Of what is in the files, by name; what a packer adds does not count.
-    digests: dict[str, str]
+
+    def digest(self, name: str) -> str:
+        """SHA-256 of a file; of one that is packed, of the program in it."""
+        return sha256(self.files[name])
 
     @property
     def folder(self) -> str:
-        lines = "".join(f"{self.digests[name]}  {name}\n" for name in sorted(self.files))
+        lines = "".join(f"{self.digest(name)}  {name}\n" for name in sorted(self.files))
         return f"{self.kind}-{sha256(lines.encode())[:32]}"
 
     def upload(self, s3, bucket: str) -> None:
         """Puts what is not there yet. The bucket's lock keeps what was put."""
-        for name, content in self.files.items():
+        for name, program in self.files.items():
             key = f"{self.folder}/{name}"
-            if _is_there(s3, bucket, key, len(content)):
+            if _is_there(s3, bucket, key):
                 continue
+            content = zipped(program) if name.endswith(".zip") else program
             say(f"  uploads {key} ({len(content) / 1e6:.1f} MB)")
             s3.put_object(Bucket=bucket, Key=key, Body=content, ChecksumAlgorithm="SHA256")
 
@@ -61,25 +64,23 @@ def build() -> Path:
 
 def functions(built: Path, architecture: str, templates: Path) -> Release:
     """A zip file for every function that a template names."""
-    named = sorted({it for path in templates.glob("*.yaml") for it in FUNCTION_FILES.findall(path.read_text())})
-    files, digests = {}, {}
+    texts = [path.read_text() for path in templates.glob("*.yaml")]
+    named = sorted({name for text in texts for name in FUNCTION_FILES.findall(text)})
+    files = {}
     for name in named:
         package = built / "lambda" / architecture / name / "bootstrap.zip"
         try:
             with zipfile.ZipFile(package) as archive:
-                program = archive.read("bootstrap")
+                files[f"{name}.zip"] = archive.read("bootstrap")
         except (OSError, KeyError, zipfile.BadZipFile) as error:
             raise Refused(f"{package}: not a function as `./dev build lambdas` makes it: {error}") from error
-        files[f"{name}.zip"] = zipped(program)
-        digests[f"{name}.zip"] = sha256(program)
-    return Release("functions", files, digests)
+    return Release("functions", files)
 
 
 def hosts(built: Path, architecture: str, image: Image) -> Release:
     """The enclave image, and the host's program."""
     program = built / "host" / architecture / "enclave-host"
-    files = {"enclave.eif": _read(image.file), "enclave-host": _read(program)}
-    return Release("hosts", files, {name: sha256(content) for name, content in files.items()})
+    return Release("hosts", {"enclave.eif": _read(image.file), "enclave-host": _read(program)})
 
 
 def zipped(program: bytes) -> bytes:
@@ -105,9 +106,11 @@ def _read(path: Path) -> bytes:
         raise Refused(f"cannot read {path}: {error.strerror}") from error
 
 
-def _is_there(s3, bucket: str, key: str, size: int) -> bool:
+def _is_there(s3, bucket: str, key: str) -> bool:
+    """An object is there whole or not at all."""
     try:
-        return s3.head_object(Bucket=bucket, Key=key)["ContentLength"] == size
+        s3.head_object(Bucket=bucket, Key=key)
+        return True
     except ClientError as error:
         if error.response["Error"]["Code"] in ("404", "NoSuchKey", "NotFound"):
             return False

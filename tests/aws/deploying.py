@@ -3,6 +3,8 @@
 import io
 import json
 import os
+import subprocess
+import tempfile
 import zipfile
 from pathlib import Path
 from unittest import mock
@@ -67,19 +69,20 @@ class Operator:
         pcrs = {f"PCR{number}": pcr.hex() for number, pcr in image(seed).items()}
         (self.folder / "pcrs.json").write_text(json.dumps({"Measurements": pcrs}))
         self.extra = '[image]\nfile = "enclave.eif"\nmeasurements = "pcrs.json"\n'
+        more.setdefault("api", "EnclaveAddress = \"127.0.0.1:1\"") # XXX
         self.extra += "".join(f"[parameters.{it}]\n{text}\n" for it, text in more.items())
         self.write()
 
-    def has_built(self, programs: dict[str, Path] | None = None) -> Path:
-        """What `./dev build` would have made: real programs, or stand-ins for them."""
+    def has_built(self, programs: Path | None = None) -> Path:
+        """What `./dev build` would have made: of the programs in a folder, or of stand-ins."""
         built = self.folder / "built"
         names = {it for path in TEMPLATES.glob("*.yaml") for it in FUNCTION_FILES.findall(path.read_text())}
         for name in names:
-            program = programs[name].read_bytes() if programs else name.encode()
+            program = stripped(programs / name) if programs else name.encode()
             package = built / "lambda/x86_64" / name / "bootstrap.zip"
             package.parent.mkdir(parents=True, exist_ok=True)
             packed = io.BytesIO()
-            with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            with zipfile.ZipFile(packed, "w") as archive:
                 archive.writestr("bootstrap", program)
             package.write_bytes(packed.getvalue())
         host = built / "host/x86_64/enclave-host"
@@ -100,6 +103,13 @@ class Operator:
         """For single steps of infra/deploy."""
         settings = read(self.settings)
         return Deployment(settings, Accounts(settings), Agreement(always=True), **how)
+
+
+def stripped(program: Path) -> bytes:
+    """A program as `./dev build lambdas` makes it: what debuggers need is a multiple of the rest."""
+    with tempfile.NamedTemporaryFile() as file:
+        subprocess.run(["strip", "-o", file.name, program], check=True)
+        return Path(file.name).read_bytes()
 
 
 def client(service: str, account: str):
