@@ -10,6 +10,9 @@ from operate.settings import Account, Settings
 # Adaptive: deployments call slowly, and CloudFormation throttles whoever asks often.
 RETRIES = Config(retries={"mode": "adaptive", "max_attempts": 8})
 
+# Where AWS keeps what stands in front of distributions, wherever the rest is.
+EDGE_REGION = "us-east-1"
+
 
 class Accounts:
     """Makes clients, each account's credentials checked once before they are used.
@@ -25,18 +28,24 @@ class Accounts:
         """A client for the account that the service runs in."""
         return self._client(self.settings.service, service)
 
+    def edge(self, service: str):
+        """A client for the same account, where the distribution is."""
+        return self._client(self.settings.service, service, EDGE_REGION)
+
     def keys(self, service: str):
         """A client for the account of the key."""
         return self._client(self.settings.keys, service)
 
     def of(self, account: str, service: str):
-        """`service` or `keys`, by name."""
+        """`service`, `keys` or `edge`, by name."""
         return getattr(self, account)(service)
 
-    def _client(self, account: Account, service: str):
+    def _client(self, account: Account, service: str, region: str | None = None):
         if account.name not in self._sessions:
             self._sessions[account.name] = self._session(account)
-        return self._sessions[account.name].client(service, config=RETRIES)
+        return self._sessions[account.name].client(
+            service, region_name=region, config=RETRIES
+        )
 
     def _session(self, account: Account) -> boto3.Session:
         try:

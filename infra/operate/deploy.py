@@ -12,7 +12,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from operate import Refused, fleet, release, smoke
+from operate import Refused, edge, fleet, release, smoke
 from operate.accounts import Accounts
 from operate.agreement import Agreement, say
 from operate.policy import Named
@@ -58,18 +58,10 @@ class Deployment:
             return
         functions = self.upload(bucket)
         self.replace_hosts(network, bucket, key_arn)
-        api = self.stack(
-            "api",
-            Prefix=self.settings.prefix,
-            Subnets=network.outputs["FunctionSubnets"],
-            SecurityGroup=network.outputs["FunctionsGroup"],
-            ArtifactBucket=bucket,
-            Release=functions.folder,
-            Architecture=self.settings.architecture,
-            ExpectedPcrs=",".join(self.settings.image.pcrs),
-        )
+        api = self.interface(network, bucket, functions)
         self.watch(api)
-        smoke.check(api.outputs["Address"])
+        edge_host = self.settings.edge and f"https://{self.settings.edge.host}"
+        smoke.check(edge_host or api.outputs["Address"])
 
     # The key.
 
@@ -176,6 +168,44 @@ class Deployment:
             self.admit()
         fleet.wait_until_replaced(self.accounts, self.hosts.folder)
         self.retire()
+
+    def interface(self, network: Stack, bucket: str, functions: release.Release) -> Stack:
+        """The API with its functions, and what stands before it."""
+
+        def api(**more: str) -> Stack:
+            return self.stack(
+                "api",
+                Prefix=self.settings.prefix,
+                Subnets=network.outputs["FunctionSubnets"],
+                SecurityGroup=network.outputs["FunctionsGroup"],
+                ArtifactBucket=bucket,
+                Release=functions.folder,
+                Architecture=self.settings.architecture,
+                ExpectedPcrs=",".join(self.settings.image.pcrs),
+                **more,
+            )
+
+        wanted = self.settings.edge
+        before = edge.api_parameters(self.accounts, wanted, self.stacks("edge").find("edge"))
+        stack = api(**before)
+        if wanted is None:
+            return stack
+        distribution = self.stack(
+            "edge",
+            "edge",
+            Prefix=self.settings.prefix,
+            HostName=wanted.host,
+            CertificateArn=wanted.certificate,
+            ApiHost=f"{stack.outputs['ApiId']}.execute-api.{self.settings.region}.amazonaws.com",
+        )
+        behind = edge.api_parameters(self.accounts, wanted, distribution)
+        if behind == before:
+            return stack
+        self.agreement.ask(
+            "From now on the API answers nothing that comes past the distribution. Does "
+            f"{wanted.host} lead to {distribution.outputs['Domain']} by now?"
+        )
+        return api(**behind)
 
     def watch(self, api: Stack) -> None:
         if self.settings.alarm_topic is None:

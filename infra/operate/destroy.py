@@ -20,7 +20,13 @@ from operate.settings import Settings, read
 from operate.stacks import Stacks
 
 # Each uses what comes behind it.
-WITHOUT_DATA = ("watch", "api", "hosts", "network")
+WITHOUT_DATA = (
+    ("edge", "edge"),
+    ("service", "watch"),
+    ("service", "api"),
+    ("service", "hosts"),
+    ("service", "network"),
+)
 WITH_DATA = ("storage", "artifacts")
 KEY_DELETION_DAYS = 30
 GB = 1e9
@@ -59,12 +65,12 @@ class Destruction:
         """
         if self.stacks("keys").find("key") is None:
             return
-        Deployment(self.settings, self.accounts, self.agreement).key_stack(Named())
+        self._deployment().key_stack(Named())
 
     def take_down(self) -> None:
         """Deletes the stacks in which there is no data."""
-        stacks = self.stacks("service")
-        for template in WITHOUT_DATA:
+        for account, template in WITHOUT_DATA:
+            stacks = self.stacks(account)
             if stacks.find(template) is None:
                 continue
             self.agreement.ask(f"Delete the stack {self.settings.stack(template)}?")
@@ -100,7 +106,10 @@ class Destruction:
             say("Give the same command again when these can go.")
 
     def stacks(self, account: str) -> Stacks:
-        return Stacks(self.accounts, account)
+        return self._deployment().stacks(account)
+
+    def _deployment(self) -> Deployment:
+        return Deployment(self.settings, self.accounts, self.agreement)
 
     def _ask_for_the_name(self) -> None:
         """No flag stands in for it: a pipeline must not be able to do this."""

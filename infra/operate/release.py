@@ -79,7 +79,7 @@ def functions(built: Path, architecture: str, templates: Path) -> Release:
 
 def hosts(built: Path, architecture: str, image: Image) -> Release:
     """The enclave image, and the host's program."""
-    program = built / "host" / architecture / "enclave-host"
+    program = built / "host" / architecture / "enclave-host/bootstrap"
     return Release("hosts", {"enclave.eif": _read(image.file), "enclave-host": _read(program)})
 
 

@@ -17,7 +17,7 @@ PCR = re.compile(r"(?!0{96})[0-9a-f]{96}")
 PCRS = ("PCR0", "PCR1", "PCR2")
 ARCHITECTURE = re.compile(r"arm64|x86_64")
 ACCOUNTS = ("service", "keys")
-TEMPLATES = ("key", "storage", "network", "artifacts", "hosts", "api", "watch")
+TEMPLATES = ("key", "storage", "network", "artifacts", "hosts", "api", "edge", "watch")
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,14 @@ class Image:
 
 
 @dataclass(frozen=True)
+class Edge:
+    """A distribution with a firewall in front."""
+
+    host: str
+    certificate: str
+
+
+@dataclass(frozen=True)
 class Settings:
     name: str
     region: str
@@ -57,6 +65,7 @@ class Settings:
     # The key, for those who cannot ask its account.
     key_arn: str | None
     image: Image | None
+    edge: Edge | None
     parameters: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
@@ -95,6 +104,7 @@ def parse(values: dict, folder: Path) -> Settings:
     accounts = top.table("accounts")
     key = top.table("key")
     image = top.table("image") if "image" in values else None
+    edge = top.table("edge") if "edge" in values else None
     settings = Settings(
         name=top.text("name", NAME),
         region=top.text("region", REGION),
@@ -107,6 +117,7 @@ def parse(values: dict, folder: Path) -> Settings:
         audit_role=key.text("audit_role", ROLE),
         key_arn=key.text("arn", default=None),
         image=_image(image, folder) if image else None,
+        edge=_edge(edge) if edge else None,
         parameters=_parameters(top.table("parameters", {})),
     )
     for table in (accounts, key, top):
@@ -175,6 +186,12 @@ def _image(table: _Table, folder: Path) -> Image:
     image = Image(folder / table.text("file"), folder / table.text("measurements"))
     table.all_known()
     return image
+
+
+def _edge(table: _Table) -> Edge:
+    edge = Edge(table.text("host"), table.text("certificate"))
+    table.all_known()
+    return edge
 
 
 def _parameters(table: _Table) -> dict[str, dict[str, str]]:

@@ -53,7 +53,7 @@ class Change:
 
 
 class Stacks:
-    """The stacks of one of a deployment's accounts: `service` or `keys`."""
+    """The stacks of one of a deployment's places: see `Accounts.of`."""
 
     def __init__(self, accounts: Accounts, account: str):
         self.client = accounts.of(account, "cloudformation")

@@ -85,7 +85,7 @@ class Operator:
             with zipfile.ZipFile(packed, "w") as archive:
                 archive.writestr("bootstrap", program)
             package.write_bytes(packed.getvalue())
-        host = built / "host/x86_64/enclave-host"
+        host = built / "host/x86_64/enclave-host/bootstrap"
         host.parent.mkdir(parents=True, exist_ok=True)
         host.write_bytes(b"host")
         return built

@@ -7,6 +7,7 @@
 //! ./dev bench                             # tables, whether the targets are met, the peak memory
 //! ./dev bench --json                      # {"rows": [{"name": "ecdsa-secp256k1/dkls23/sign", …}, …], …}
 //! ./dev bench --only users --users 1000   # many users' backups, listed and restored
+//! ./dev bench --only lambdas              # what `./dev build lambdas` made, as Lambda starts it
 //! ```
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to people")]
 
@@ -14,6 +15,7 @@ mod backup;
 mod bare;
 mod bare_store;
 mod cpu;
+mod lambdas;
 mod passcode;
 mod restores;
 mod row;
@@ -58,11 +60,18 @@ enum Part {
     Passcode,
     /// Many users, restored on new devices.
     Users,
+    /// The functions as Lambda starts them, if they were built.
+    Lambdas,
 }
 
 impl Arguments {
     fn wants(&self, part: Part) -> bool {
         self.only.is_empty() || self.only.contains(&part)
+    }
+
+    /// Whether the local stack is needed.
+    fn wants_the_stack(&self) -> bool {
+        self.only.is_empty() || self.only.iter().any(|part| *part != Part::Lambdas)
     }
 }
 
@@ -91,6 +100,11 @@ asserted: with |t| above 2 they differ by more than chance explains, but one in 
 of equal things looks like that too.
 ";
 
+const LAMBDAS: &str = "
+The functions as Lambda starts them, for this machine's architecture. Times in ms, on a whole processor;
+DynamoDB's place is taken by a server that answers at once. The target is an init of 100 ms.
+";
+
 const CASES: [(Scheme, Protocol); 4] = [
     (Scheme::EddsaEd25519, Protocol::Frost),
     (Scheme::SchnorrBip340, Protocol::Frost),
@@ -100,12 +114,18 @@ const CASES: [(Scheme, Protocol); 4] = [
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let directory = tempfile::tempdir()?;
-    let bench = through_stack::Bench::start(directory.path())?;
-    eprintln!("waiting until the enclave has its primes");
-    bench.settle()?;
-    let results = measure_all(&bench, &arguments)?;
-    bench.stop()?;
+    let mut results = Results::default();
+    if arguments.wants(Part::Lambdas) {
+        measure_lambdas(&arguments, &mut results)?;
+    }
+    if arguments.wants_the_stack() {
+        let directory = tempfile::tempdir()?;
+        let bench = through_stack::Bench::start(directory.path())?;
+        eprintln!("waiting until the enclave has its primes");
+        bench.settle()?;
+        measure_through_stack(&bench, &arguments, &mut results)?;
+        bench.stop()?;
+    }
     if arguments.json {
         println!("{}", results.json()?);
     } else {
@@ -114,15 +134,32 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn measure_all(bench: &through_stack::Bench, arguments: &Arguments) -> Result<Results> {
-    let mut results = Results::default();
+fn measure_lambdas(arguments: &Arguments, results: &mut Results) -> Result<()> {
+    match lambdas::built() {
+        Some(cargos) => {
+            eprintln!("measuring functions");
+            results.lambdas = lambdas::measure(&cargos, arguments.repeat.max(1))?;
+        }
+        None if arguments.only.is_empty() => {
+            eprintln!("functions are not measured: `./dev build lambdas` has not been run");
+        }
+        None => anyhow::bail!("there are no functions: run `./dev build lambdas` first"),
+    }
+    Ok(())
+}
+
+fn measure_through_stack(
+    bench: &through_stack::Bench,
+    arguments: &Arguments,
+    results: &mut Results,
+) -> Result<()> {
     let repeat = arguments.repeat.max(1);
     if arguments.wants(Part::Ceremonies) {
         for (scheme, protocol) in CASES {
             eprintln!("measuring {scheme}/{protocol}");
             let slow = matches!(protocol, Protocol::Cggmp24);
             let times = if slow { repeat.div_ceil(10) } else { repeat };
-            measure_ceremonies(bench, (scheme, protocol), times, repeat, &mut results)?;
+            measure_ceremonies(bench, (scheme, protocol), times, repeat, results)?;
         }
     }
     if arguments.wants(Part::Backups) {
@@ -141,7 +178,7 @@ fn measure_all(bench: &through_stack::Bench, arguments: &Arguments) -> Result<Re
         eprintln!("restoring {} users", arguments.users);
         results.restores = Some(restores::measure(bench, arguments.users)?);
     }
-    Ok(results)
+    Ok(())
 }
 
 /// What is quick is repeated so much more often where its slowest hundredth matters.
@@ -183,6 +220,7 @@ struct Results {
     restores: Option<restores::Found>,
     /// The most memory each process held, in KiB, without that for the users.
     peaks: Vec<(&'static str, u64)>,
+    lambdas: Vec<lambdas::FunctionRow>,
 }
 
 impl Results {
@@ -206,6 +244,7 @@ impl Results {
             "bare": self.bare,
             "passcode_timing": self.timing,
             "users": self.restores,
+            "lambdas": self.lambdas,
             "peak_memory_kib": peaks,
         }))
     }
@@ -225,7 +264,13 @@ impl Results {
             println!("{TIMING}");
             timing.lines().iter().for_each(|line| println!("{line}"));
         }
-        println!("\npeak memory:");
+        if !self.lambdas.is_empty() {
+            println!("{LAMBDAS}\n{}", lambdas::FunctionRow::heading());
+            self.lambdas.iter().for_each(|row| println!("{}", row.line()));
+        }
+        if !self.peaks.is_empty() {
+            println!("\npeak memory:");
+        }
         for (name, kib) in &self.peaks {
             println!("  {name:20} {:>7.1} MiB", *kib as f64 / 1024.0);
         }

@@ -1,10 +1,10 @@
 //! The stage `aws`: an emulated AWS on this machine, and attacks on what is deployed there.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::command::program;
+use crate::command::{cargo, program};
 use crate::python::{self, Builds, Environment};
 use crate::setup;
 use crate::stage::Outcome;
@@ -32,6 +32,14 @@ static EMULATORS: [((u32, u32), Environment); 2] = [
     ),
 ];
 
+/// Runs the whole deployment with its functions, which LocalStack cannot.
+static WHOLE: Environment = Environment {
+    name: "whole-venv",
+    requirements: "tests/aws/requirements-whole.txt",
+    what: "MiniStack 1.5.33",
+    builds: Builds::Never,
+};
+
 /// Tests of the emulator's own parts, then of the deployed key and tables, then of the product against
 /// them. A test that cannot reach the emulator fails; none is ever skipped.
 pub(crate) fn check(workspace: &Workspace) -> Result<Outcome> {
@@ -46,6 +54,8 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Outcome> {
         .argument(workspace.cache())
         .argument(&python)
         .arguments(&["run_tests.py", "attacks", "--then"])
+        .argument(&python)
+        .arguments(&["run_tests.py", "deploys", "--then"])
         .argument(setup::nextest(workspace)?)
         .arguments(&product)
         // Where there is no emulator these are ignored; nextest fails if it finds none to run.
@@ -55,7 +65,22 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Outcome> {
         .arguments(&["--test", "suite", "--filterset", "test(/^(store|layout)::/)"])
         .folder(&folder)
         .run()?;
+    deploy_whole(workspace, &folder)?;
     Ok(Outcome::Passed)
+}
+
+/// `infra/deploy` with every template, and requests to the functions through their API.
+fn deploy_whole(workspace: &Workspace, folder: &Path) -> Result<()> {
+    // The whole workspace, for the reason above.
+    cargo(["build", "--workspace", "--bins", "--locked"]).run()?;
+    let python = python::find(&[(3, 11), (3, 12), (3, 13)])?;
+    let python = WHOLE.programs(workspace, &python)?.join("python");
+    program(&python, ["with_whole_aws.py"])
+        .argument(&python)
+        .arguments(&["run_tests.py", "whole"])
+        .env("SHAREKEEP_TEST_FUNCTIONS", workspace.programs("debug"))
+        .folder(folder)
+        .run()
 }
 
 /// The first for which this machine has a Python.

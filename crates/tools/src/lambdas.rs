@@ -1,4 +1,4 @@
-//! `./dev build lambdas`: the function binaries as Lambda deployment packages.
+//! `./dev build lambdas` and `host`: what runs on Amazon Linux, for both architectures.
 
 use std::path::Path;
 
@@ -19,16 +19,31 @@ const CARGO_LAMBDA: Environment = Environment {
 /// What Lambda runs on, as `infra/templates/api.yaml` and cargo-lambda call it.
 const ARCHITECTURES: [(&str, &str); 2] = [("arm64", "--arm64"), ("x86_64", "--x86-64")];
 
-/// Builds every binary of `functions` with cargo-lambda, linked by zig against a glibc old enough
-/// for Lambda's Amazon Linux, whatever the building machine's is. For each architecture a folder
-/// of zip files: `lambda/arm64/wallets/bootstrap.zip` where cargo puts what it builds.
+/// Builds every binary of `functions` as a zip file: `lambda/arm64/wallets/bootstrap.zip` where
+/// cargo puts what it builds.
 pub(crate) fn build(workspace: &Workspace) -> Result<()> {
+    build_for_amazon_linux(workspace, "sharekeep-functions", "zip", "lambda")
+}
+
+/// Builds the program of the enclave's host, which runs on Amazon Linux too:
+/// `host/x86_64/enclave-host/bootstrap`.
+pub(crate) fn build_host(workspace: &Workspace) -> Result<()> {
+    build_for_amazon_linux(workspace, "sharekeep-enclave-host", "binary", "host")
+}
+
+/// With cargo-lambda, linked by zig against a glibc as old as Amazon Linux's, whatever the building
+/// machine's is. A folder for each architecture.
+fn build_for_amazon_linux(
+    workspace: &Workspace,
+    package: &str,
+    format: &str,
+    folder: &str,
+) -> Result<()> {
     let path = path_with(CARGO_LAMBDA.programs(workspace, Path::new("python3"))?)?;
     for (architecture, flag) in ARCHITECTURES {
-        let folder = workspace.programs("lambda").join(architecture);
-        cargo(["lambda", "build", "--release", "--locked", "-p", "sharekeep-functions", flag])
-            .arguments(&["--output-format", "zip", "--lambda-dir"])
-            .argument(folder)
+        cargo(["lambda", "build", "--release", "--locked", "-p", package, flag])
+            .arguments(&["--output-format", format, "--lambda-dir"])
+            .argument(workspace.programs(folder).join(architecture))
             .env("PATH", &path)
             .run()?;
     }

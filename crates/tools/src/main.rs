@@ -77,7 +77,7 @@ enum Task {
         #[arg(long)]
         list: bool,
     },
-    /// Build the workspace, or the Lambda functions.
+    /// Build the workspace, or what a deployment runs.
     Build {
         /// What to build.
         #[arg(value_enum, default_value_t = Target::Workspace)]
@@ -97,6 +97,8 @@ enum Target {
     Workspace,
     /// The function binaries as Lambda deployment packages.
     Lambdas,
+    /// The program of the enclave's host.
+    Host,
 }
 
 fn main() -> ExitCode {
@@ -128,6 +130,7 @@ fn run(task: Task) -> Result<()> {
             cargo(["build", "--release", "--workspace", "--locked"]).run()
         }
         Task::Build { target: Target::Lambdas } => lambdas::build(&workspace),
+        Task::Build { target: Target::Host } => lambdas::build_host(&workspace),
         Task::Fmt => {
             cargo(["fmt", "--all"]).run()?;
             cargo(["fmt", "--manifest-path", "fuzz/Cargo.toml"]).run()

@@ -22,6 +22,9 @@ from operate.policy import Named
 
 NAME = "whole"
 PROGRAMS = Path(os.environ["SHAREKEEP_TEST_FUNCTIONS"])
+CERTIFICATE = (
+    f"arn:aws:acm:us-east-1:{deploying.SERVICE}:certificate/00000000-0000-0000-0000-000000000000"
+)
 LONGEST_SECONDS = 60
 
 
@@ -199,6 +202,28 @@ class Whole(unittest.TestCase):
         table.delete_item(TableName=f"{NAME}-fleet", Key={"pk": stray["pk"], "sk": stray["sk"]})
 
 
+class WholeBehindAnEdge(unittest.TestCase):
+    """In the order of names, behind what calls the API itself."""
+
+    def test_what_comes_past_the_distribution_is_refused(self):
+        operator = Deployed.operator
+        operator.has_image(1)
+        operator.extra += f'[edge]\nhost = "wallet.example"\ncertificate = "{CERTIFICATE}"\n'
+        operator.write()
+        for _ in range(2):
+            # Nothing answers at wallet.example here.
+            self.assertEqual(Deployed.deploy(), 1)
+            stacks = operator.deployment().stacks
+            self.assertTrue(stacks("edge").find("edge").settled)
+            api = stacks("service").find("api")
+            self.assertEqual(api.parameters["EdgeHost"], "wallet.example")
+            self.assertRegex(api.parameters["EdgeSecretSha256"], "^[0-9a-f]{64}$")
+        with self.assertRaises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(api.outputs["Address"] + "/healthz", timeout=LONGEST_SECONDS)
+        self.assertEqual(caught.exception.code, 404)
+        caught.exception.close()
+
+
 class WholeTakenDown(unittest.TestCase):
     """In the order of names, behind all that needs the deployment."""
 
@@ -208,6 +233,7 @@ class WholeTakenDown(unittest.TestCase):
         Deployed.hosts.join()
         self.assertEqual(operator.destroy("--yes"), 0)
         deployment = operator.deployment()
+        self.assertIsNone(deployment.stacks("edge").find("edge"))
         for template in ("watch", "api", "hosts", "network"):
             self.assertIsNone(deployment.stacks("service").find(template), template)
         for template in ("storage", "artifacts"):
