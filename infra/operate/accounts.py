@@ -43,15 +43,11 @@ class Accounts:
     def _client(self, account: Account, service: str, region: str | None = None):
         if account.name not in self._sessions:
             self._sessions[account.name] = self._session(account)
-        return self._sessions[account.name].client(
-            service, region_name=region, config=RETRIES
-        )
+        return self._sessions[account.name].client(service, region_name=region, config=RETRIES)
 
     def _session(self, account: Account) -> boto3.Session:
         try:
-            session = boto3.Session(
-                profile_name=account.profile, region_name=self.settings.region
-            )
+            session = boto3.Session(profile_name=account.profile, region_name=self.settings.region)
             found = session.client("sts", config=RETRIES).get_caller_identity()["Account"]
         except (BotoCoreError, ClientError) as error:
             raise Refused(f"no credentials for the account of {account.name}: {error}") from error

@@ -36,5 +36,8 @@ def say(text: str) -> None:
 def table(rows: list[tuple[str, ...]]) -> str:
     """Columns as wide as they must be."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths)) for row in rows)
+    lines = (
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    )
     return "\n".join(f"  {line.rstrip()}" for line in lines)

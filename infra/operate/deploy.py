@@ -234,12 +234,19 @@ class Deployment:
 
 def main(words: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        "infra/deploy", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+        "infra/deploy",
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("settings", type=Path, help="see infra/deployment.example.toml")
     parser.add_argument("--only", choices=("key", "service"), help="with one account's credentials")
-    parser.add_argument("--yes", action="store_true", help="agree to every change set; for pipelines")
-    parser.add_argument("--built", type=Path, help="folder of what `./dev build` made, instead of building")
+    parser.add_argument(
+        "--yes", action="store_true", help="agree to every change set; for pipelines"
+    )
+    parser.add_argument(
+        "--built", type=Path, help="folder of what `./dev build` made, instead of building"
+    )
     parser.add_argument(
         "--old-image-has-gone", action="store_true", help="with --only key: ends a roll-over"
     )

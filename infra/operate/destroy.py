@@ -157,8 +157,14 @@ class Destruction:
         """Deletes a stack with its data; a line on everything that has to stay for now."""
         if self.stacks(account).find(template) is None:
             return []
-        delete = {"table": self._delete_table, "bucket": self._delete_bucket, "key": self._delete_key}
-        left = [line for kind, name in self._held(account, template) if (line := delete[kind](name))]
+        delete = {
+            "table": self._delete_table,
+            "bucket": self._delete_bucket,
+            "key": self._delete_key,
+        }
+        left = [
+            line for kind, name in self._held(account, template) if (line := delete[kind](name))
+        ]
         if not any(line.startswith("bucket") for line in left):
             # What is left is named above; a stack that is gone could not name a bucket any more.
             self.stacks(account).delete(template)
@@ -210,7 +216,9 @@ def main(words: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser("infra/destroy", description=__doc__)
     parser.add_argument("settings", type=Path, help="see infra/deployment.example.toml")
     parser.add_argument("--only", choices=("key", "service"), help="with one account's credentials")
-    parser.add_argument("--yes", action="store_true", help="agree to everything but the loss of data")
+    parser.add_argument(
+        "--yes", action="store_true", help="agree to everything but the loss of data"
+    )
     parser.add_argument(
         "--and-data",
         action="store_true",

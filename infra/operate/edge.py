@@ -14,6 +14,8 @@ def api_parameters(accounts: Accounts, edge: Edge | None, stack: Stack | None) -
     """
     if edge is None or stack is None or not stack.settled:
         return {}
-    secret = accounts.edge("secretsmanager").get_secret_value(SecretId=stack.outputs["SecretArn"])["SecretString"]
+    secret = accounts.edge("secretsmanager").get_secret_value(SecretId=stack.outputs["SecretArn"])[
+        "SecretString"
+    ]
     digest = hashlib.sha256(secret.encode()).hexdigest()
     return {"EdgeHost": edge.host, "EdgeSecretSha256": digest}

@@ -73,7 +73,9 @@ def functions(built: Path, architecture: str, templates: Path) -> Release:
             with zipfile.ZipFile(package) as archive:
                 files[f"{name}.zip"] = archive.read("bootstrap")
         except (OSError, KeyError, zipfile.BadZipFile) as error:
-            raise Refused(f"{package}: not a function as `./dev build lambdas` makes it: {error}") from error
+            raise Refused(
+                f"{package}: not a function as `./dev build lambdas` makes it: {error}"
+            ) from error
     return Release("functions", files)
 
 

@@ -128,7 +128,9 @@ class Stacks:
         """What the stack consists of, as CloudFormation lists it."""
         pages = self.client.get_paginator("list_stack_resources")
         name = self.settings.stack(template)
-        return [it for page in pages.paginate(StackName=name) for it in page["StackResourceSummaries"]]
+        return [
+            it for page in pages.paginate(StackName=name) for it in page["StackResourceSummaries"]
+        ]
 
     def _declared(self, body: str) -> set[str]:
         summary = self.client.get_template_summary(TemplateBody=body)
@@ -166,8 +168,7 @@ class Stacks:
             TemplateBody=body,
             Capabilities=["CAPABILITY_NAMED_IAM"],
             Parameters=[
-                {"ParameterKey": key, "ParameterValue": value}
-                for key, value in parameters.items()
+                {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
             ],
             Tags=[{"Key": "sharekeep:deployment", "Value": self.settings.name}],
         )
@@ -187,9 +188,7 @@ class Stacks:
             raise Refused(f"{named['StackName']}: no change set: {reason}")
         changes = changes_in(found)
         while token := found.get("NextToken"):
-            found = self.client.describe_change_set(
-                **named, ChangeSetName=name, NextToken=token
-            )
+            found = self.client.describe_change_set(**named, ChangeSetName=name, NextToken=token)
             changes += changes_in(found)
         if stack and not changes and stack.parameters == {**stack.parameters, **parameters}:
             self._forget(template, name, stack)
@@ -250,7 +249,12 @@ def shown(changes: list[Change]) -> str:
         return "  no resource, only parameters or outputs"
     heading = ("action", "resource", "type", "replaced")
     rows = [
-        (it.action, it.resource, it.type, {"True": "yes", "Conditional": "maybe"}.get(it.replacement, ""))
+        (
+            it.action,
+            it.resource,
+            it.type,
+            {"True": "yes", "Conditional": "maybe"}.get(it.replacement, ""),
+        )
         for it in sorted(changes, key=lambda it: (it.action, it.resource))
     ]
     return table([heading, *rows])

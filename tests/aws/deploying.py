@@ -69,14 +69,18 @@ class Operator:
         pcrs = {f"PCR{number}": pcr.hex() for number, pcr in image(seed).items()}
         (self.folder / "pcrs.json").write_text(json.dumps({"Measurements": pcrs}))
         self.extra = '[image]\nfile = "enclave.eif"\nmeasurements = "pcrs.json"\n'
-        more.setdefault("api", "EnclaveAddress = \"127.0.0.1:1\"") # XXX
+        more.setdefault("api", 'EnclaveAddress = "127.0.0.1:1"')  # XXX
         self.extra += "".join(f"[parameters.{it}]\n{text}\n" for it, text in more.items())
         self.write()
 
     def has_built(self, programs: Path | None = None) -> Path:
         """What `./dev build` would have made: of the programs in a folder, or of stand-ins."""
         built = self.folder / "built"
-        names = {it for path in TEMPLATES.glob("*.yaml") for it in FUNCTION_FILES.findall(path.read_text())}
+        names = {
+            it
+            for path in TEMPLATES.glob("*.yaml")
+            for it in FUNCTION_FILES.findall(path.read_text())
+        }
         for name in names:
             program = stripped(programs / name) if programs else name.encode()
             package = built / "lambda/x86_64" / name / "bootstrap.zip"

@@ -54,13 +54,19 @@ class Data(unittest.TestCase):
 
         def without(text):
             tables, buckets = text.split("  # Enclave hosts: key id", 1)
-            return tables + "  # Enclave hosts: key id" + buckets.split("  # The audit log.", 1)[0] + (
-                "Outputs:\n  RecordsBucket: {Value: !Ref Records}\n"
+            return (
+                tables
+                + "  # Enclave hosts: key id"
+                + buckets.split("  # The audit log.", 1)[0]
+                + ("Outputs:\n  RecordsBucket: {Value: !Ref Records}\n")
             )
 
         with self.with_template(without), self.assertRaisesRegex(Refused, "S3::Bucket Audit"):
             operator.deployment().stack("storage", Prefix="forgotten-")
-        kinds = [it["ResourceType"] for it in operator.deployment().stacks("service").resources("storage")]
+        kinds = [
+            it["ResourceType"]
+            for it in operator.deployment().stacks("service").resources("storage")
+        ]
         self.assertEqual(kinds.count("AWS::S3::Bucket"), 2)
 
     def test_a_deployment_that_is_up_to_date_is_left_alone(self):
@@ -76,7 +82,9 @@ class Data(unittest.TestCase):
         operator = deploying.Operator(self.folder, "ended")
         deployment = operator.deployment()
         with mock.patch.object(stacks.Stacks, "_forget"):
-            with mock.patch.object(deployment.agreement.__class__, "ask", side_effect=KeyboardInterrupt):
+            with mock.patch.object(
+                deployment.agreement.__class__, "ask", side_effect=KeyboardInterrupt
+            ):
                 with self.assertRaises(KeyboardInterrupt):
                     deployment.stack("storage", Prefix="ended-")
         found = operator.deployment().stacks("service").find("storage")
@@ -136,7 +144,9 @@ class Data(unittest.TestCase):
         operator.has_image(1)
         operator.deploy("--only", "key", "--yes")
         key = operator.deployment().stacks("keys").find("key").outputs["KeyArn"]
-        self.assertEqual(operator.destroy("--only", "key", "--yes", "--and-data", typed="pending"), 0)
+        self.assertEqual(
+            operator.destroy("--only", "key", "--yes", "--and-data", typed="pending"), 0
+        )
         found = operator.deployment().accounts.keys("kms").describe_key(KeyId=key)["KeyMetadata"]
         self.assertEqual(found["KeyState"], "PendingDeletion")
         self.assertIsNone(operator.deployment().stacks("keys").find("key"))

@@ -30,13 +30,21 @@ class Key(unittest.TestCase):
         deployed = operator.deployment()
         key = deployed.stacks("keys").find("key").outputs["KeyArn"]
         hosts = deployment.client("kms", deploying.SERVICE, deployed.settings.host_role)
-        context = {"service": "sharekeep", "deployment": operator.name, "tenant": "t", "purpose": "p"}
+        context = {
+            "service": "sharekeep",
+            "deployment": operator.name,
+            "tenant": "t",
+            "purpose": "p",
+        }
         opened = set()
         for image in IMAGES:
             enclave = nitro.Enclave(ROOT, deploying.image(image))
             try:
                 answer = hosts.generate_data_key(
-                    KeyId=key, KeySpec="AES_256", EncryptionContext=context, Recipient=enclave.asking()
+                    KeyId=key,
+                    KeySpec="AES_256",
+                    EncryptionContext=context,
+                    Recipient=enclave.asking(),
                 )
             except ClientError as error:
                 self.assertEqual(error.response["Error"]["Code"], "AccessDeniedException")
@@ -106,7 +114,9 @@ class Key(unittest.TestCase):
     def test_credentials_of_another_account_change_nothing(self):
         operator = self.operator("foreign")
         operator.write()
-        text = operator.settings.read_text().replace(f'id = "{deploying.KEYS}"', 'id = "999999999999"')
+        text = operator.settings.read_text().replace(
+            f'id = "{deploying.KEYS}"', 'id = "999999999999"'
+        )
         operator.settings.write_text(text)
         self.assertEqual(operator.deploy("--only", "key", "--yes"), 1)
         cloudformation = deploying.client("cloudformation", deploying.KEYS)

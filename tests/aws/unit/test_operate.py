@@ -32,8 +32,12 @@ class Settings(unittest.TestCase):
 
     def test_what_is_misspelt_or_malformed_is_named(self):
         self.refused("alarm_topics is no setting", ("alarm_topic", "alarm_topics"))
-        self.refused("accounts.keys.role is no setting", ('profile = "sharekeep-keys"', 'role = "x"'))
-        self.refused("image.files is no setting", ('file = "enclave.eif"', 'file = "e"\nfiles = "e"'))
+        self.refused(
+            "accounts.keys.role is no setting", ('profile = "sharekeep-keys"', 'role = "x"')
+        )
+        self.refused(
+            "image.files is no setting", ('file = "enclave.eif"', 'file = "e"\nfiles = "e"')
+        )
         self.refused("there is no such template", ("[parameters.hosts]", "[parameters.host]"))
         self.refused("name must look like", ('name = "example"', 'name = "Example-"'))
         self.refused("accounts.service.id must look like", ('"111122223333"', '"11112222333"'))
@@ -76,7 +80,10 @@ class Policy(unittest.TestCase):
                     self.assertEqual((state, image), (Named(A, B), C))
                     continue
                 self.assertTrue(found.admits(image))
-                self.assertLessEqual({found.running, found.following} - {None}, {state.running, state.following, image})
+                self.assertLessEqual(
+                    {found.running, found.following} - {None},
+                    {state.running, state.following, image},
+                )
 
     def test_an_image_that_was_never_admitted_is_not_made_the_only_one(self):
         for state in (Named(), Named(A), Named(A, B)):
@@ -91,7 +98,11 @@ class Policy(unittest.TestCase):
 class Changes(unittest.TestCase):
     def test_only_what_loses_data_is_refused(self):
         for kind in ("AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::S3::Bucket"):
-            for action, replacement in [("Remove", ""), ("Modify", "True"), ("Modify", "Conditional")]:
+            for action, replacement in [
+                ("Remove", ""),
+                ("Modify", "True"),
+                ("Modify", "Conditional"),
+            ]:
                 change = Change(action, "It", kind, replacement)
                 with self.assertRaisesRegex(Refused, f"{kind} It"):
                     refuse_loss([Change("Add", "New", kind, ""), change], told=False)

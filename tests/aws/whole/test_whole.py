@@ -160,7 +160,9 @@ class Whole(unittest.TestCase):
 
     def test_a_second_run_changes_nothing(self):
         def times():
-            found = deploying.client("cloudformation", deploying.SERVICE).describe_stacks()["Stacks"]
+            found = deploying.client("cloudformation", deploying.SERVICE).describe_stacks()[
+                "Stacks"
+            ]
             return {it["StackName"]: it.get("LastUpdatedTime") for it in found}
 
         before = times()
@@ -178,7 +180,9 @@ class Whole(unittest.TestCase):
         Deployed.deploy()
         self.assertEqual(Named.by(self.stack("key", "keys").parameters), Named(following))
         self.assertEqual(self.stack("api").parameters["ExpectedPcrs"], ",".join(following))
-        self.assertEqual(Deployed.hosts.running["Release"], self.stack("hosts").parameters["Release"])
+        self.assertEqual(
+            Deployed.hosts.running["Release"], self.stack("hosts").parameters["Release"]
+        )
 
     def test_old_hosts_keep_the_old_image_in_the_policy(self):
         accounts = Deployed.operator.deployment().accounts
@@ -197,7 +201,12 @@ class Whole(unittest.TestCase):
         )
         # A row that is over is nobody's.
         self.assertEqual(
-            [it for it in fleet.lagging(accounts, release, time.time() + 7200) if "192.0.2.1" in it], []
+            [
+                it
+                for it in fleet.lagging(accounts, release, time.time() + 7200)
+                if "192.0.2.1" in it
+            ],
+            [],
         )
         table.delete_item(TableName=f"{NAME}-fleet", Key={"pk": stray["pk"], "sk": stray["sk"]})
 
