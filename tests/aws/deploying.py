@@ -69,8 +69,6 @@ class Operator:
         pcrs = {f"PCR{number}": pcr.hex() for number, pcr in image(seed).items()}
         (self.folder / "pcrs.json").write_text(json.dumps({"Measurements": pcrs}))
         self.extra = '[image]\nfile = "enclave.eif"\nmeasurements = "pcrs.json"\n'
-        if "EnclaveAddress" in (TEMPLATES / "api.yaml").read_text():
-            more.setdefault("api", 'EnclaveAddress = "127.0.0.1:1"')
         self.extra += "".join(f"[parameters.{it}]\n{text}\n" for it, text in more.items())
         self.write()
 

@@ -134,7 +134,6 @@ fn command(name: &str, program: &Path, api: &RuntimeApi) -> Command {
         .env("AWS_SECRET_ACCESS_KEY", "bench")
         .env("AWS_ENDPOINT_URL", format!("http://{}", api.address()))
         .env("SHAREKEEP_TABLE_PREFIX", "bench-")
-        .env("SHAREKEEP_ENCLAVE", "127.0.0.1:1")
         .env("SHAREKEEP_RECORDS_BUCKET", "bench")
         .stdout(Stdio::null())
         .stderr(Stdio::null());
