@@ -59,7 +59,8 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Outcome> {
         .argument(setup::nextest(workspace)?)
         .arguments(&product)
         // Where there is no emulator these are ignored; nextest fails if it finds none to run.
-        .arguments(&["--test", "kms_on_aws", "--run-ignored", "only", "--then"])
+        .arguments(&["--test", "kms_on_aws", "--test", "operator_on_aws"])
+        .arguments(&["--run-ignored", "only", "--then"])
         .argument(setup::nextest(workspace)?)
         .arguments(&product)
         .arguments(&["--test", "suite", "--filterset", "test(/^(store|layout)::/)"])
