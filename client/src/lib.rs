@@ -58,6 +58,8 @@ mod restore;
 mod retry;
 mod session;
 mod settings;
+#[cfg(feature = "cli")]
+pub mod terminal;
 mod transport;
 mod wallet;
 
@@ -81,7 +83,8 @@ pub use primes::PrimeFinder;
 pub use progress::{PrimeProgress, Progress, Silent, Step};
 pub use recovery::{
     Attempt, Committed, FactorDraft, FactorFile, NewFactor, SettledChange, UnlockWith,
-    UnlockedRecovery, write_secret_file,
+    UnlockedRecovery, create_secret_file, open_with_passphrase, seal_with_passphrase,
+    write_secret_file,
 };
 pub use refusal::Refusal;
 pub use restore::{RestoreReport, WalletOutcome};

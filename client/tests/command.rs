@@ -253,3 +253,25 @@ fn without_a_terminal_nothing_is_asked() {
     assert_eq!(code(&output), 2);
     assert!(stderr(&output).contains("--passphrase-file"));
 }
+
+#[test]
+fn operator_hands_everything_over_to_the_program_beside_it() {
+    let place = Place::new();
+    let program = place.path("sharekeep");
+    std::fs::copy(env!("CARGO_BIN_EXE_sharekeep"), &program).unwrap();
+    let run = || {
+        let words = ["operator", "key", "--help", "--home", "x"];
+        Command::new(&program).env_clear().args(words).stdin(Stdio::null()).output().unwrap()
+    };
+    let missing = run();
+    assert_eq!(code(&missing), 2);
+    let message = String::from_utf8(missing.stderr).unwrap();
+    assert!(message.contains("sharekeep-operator is not installed"), "{message}");
+
+    let beside = place.path("sharekeep-operator");
+    std::fs::write(&beside, "#!/bin/sh\nprintf '%s.' \"$@\"\nexit 5\n").unwrap();
+    std::fs::set_permissions(&beside, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let handed_over = run();
+    assert_eq!(String::from_utf8(handed_over.stdout).unwrap(), "key.--help.--home.x.");
+    assert_eq!(handed_over.status.code(), Some(5));
+}

@@ -6,8 +6,11 @@ use std::io;
 #[non_exhaustive]
 pub enum Error {
     /// The trust configuration is not one, or says something that cannot be.
-    #[error("trust configuration: {0}")]
-    Trust(&'static str),
+    #[error(transparent)]
+    Trust(#[from] sharekeep_trust::Error),
+    /// The certificate authorities to trust for a host are not usable.
+    #[error("certificate authorities: {0}")]
+    Authorities(&'static str),
     /// The NSM refused or answered something else.
     #[error("the nsm failed: {0}")]
     Nsm(&'static str),

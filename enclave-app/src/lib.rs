@@ -41,5 +41,6 @@ pub mod work;
 pub use enclave::Enclave;
 pub use error::Error;
 pub use serve::serve;
-pub use settings::{Limits, Settings, Share, Trust};
+pub use settings::{Limits, Settings, Share};
+pub use sharekeep_trust::Trust;
 pub use sharekeep_vsock::Listener;

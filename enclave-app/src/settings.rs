@@ -1,8 +1,4 @@
-use crate::Error;
-use ed25519_dalek::VerifyingKey;
-use sha2::{Digest, Sha256};
 use sharekeep_recovery::DEFAULT_GUESS_LIMIT;
-use sharekeep_schemas::{codec, trust};
 use std::num::NonZeroU8;
 use std::time::Duration;
 
@@ -83,51 +79,5 @@ impl Default for Limits {
             data_key_lifetime: Duration::from_secs(3_600),
             data_key_uses: 100_000,
         }
-    }
-}
-
-/// The trust configuration, checked.
-pub struct Trust {
-    pub(crate) configuration: trust::TrustConfiguration,
-    pub(crate) operator_key: VerifyingKey,
-    pub(crate) hash: [u8; 32],
-}
-
-impl Trust {
-    /// Decodes and checks it.
-    ///
-    /// # Errors
-    /// [`Error::Trust`].
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        let configuration: trust::TrustConfiguration = codec::decode(bytes, trust::MAX_TRUST_BYTES)
-            .map_err(|_| Error::Trust("not of the expected shape"))?;
-        if configuration.version != 1 {
-            return Err(Error::Trust("unknown version"));
-        }
-        if configuration.deployment.is_empty() || configuration.deployment.len() > 64 {
-            return Err(Error::Trust("the deployment's name must have 1 to 64 bytes"));
-        }
-        if !configuration.kms_key_arn.starts_with("arn:") {
-            return Err(Error::Trust("the kms key must be named by its arn"));
-        }
-        let region = &configuration.kms_region;
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if region.is_empty() || region.len() > 32 || !region.chars().all(plain) {
-            return Err(Error::Trust("not a region"));
-        }
-        let operator_key = VerifyingKey::from_bytes(&configuration.operator_key)
-            .map_err(|_| Error::Trust("the operator key is not an Ed25519 key"))?;
-        let hash = Sha256::new().chain_update(trust::HASH_LABEL).chain_update(bytes).finalize();
-        Ok(Self { configuration, operator_key, hash: hash.into() })
-    }
-
-    /// What it says.
-    pub fn configuration(&self) -> &trust::TrustConfiguration {
-        &self.configuration
-    }
-
-    /// The host that KMS has in its region.
-    pub fn kms_host(&self) -> String {
-        format!("kms.{}.amazonaws.com", self.configuration.kms_region)
     }
 }

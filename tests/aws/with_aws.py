@@ -74,7 +74,7 @@ def main() -> int:
 
 def deploy(folder: Path) -> dict[str, str]:
     """Makes what a deployment has, and returns how to find it."""
-    deployment.deploy("storage.yaml", "storage", deployment.SERVICE, Prefix=PREFIX)
+    storage = deployment.deploy("storage.yaml", "storage", deployment.SERVICE, Prefix=PREFIX)
     image = deployment.image_parameters(IMAGE)
     key = deployment.deploy_key(DEPLOYMENT, EnclaveHostRoleArn=deployment.HOSTS, **image)
     # For the enclave's own KMS client in the tests, in place of a host that hands them out.
@@ -84,7 +84,27 @@ def deploy(folder: Path) -> dict[str, str]:
         "SHAREKEEP_TEST_DEPLOYMENT": DEPLOYMENT,
         "SHAREKEEP_TEST_KEY_ARN": key,
         "SHAREKEEP_TEST_HOST_CREDENTIALS": str(credentials),
+        "SHAREKEEP_TEST_RECORDS_BUCKET": storage["RecordsBucket"],
+        "SHAREKEEP_TEST_AUDIT_BUCKET": storage["AuditBucket"],
+        # For an operator's program, which looks at the key as people of the key's account do.
+        "AWS_CONFIG_FILE": str(profiles(folder)),
     }
+
+
+def profiles(folder: Path) -> Path:
+    """An AWS configuration with a profile for each role of the account of keys."""
+    lines = []
+    for name, role in [("audit", deployment.AUDIT), ("break-glass", deployment.BREAK_GLASS)]:
+        given = deployment.assume(deployment.KEYS, role)
+        lines += [
+            f"[profile {name}]",
+            f"aws_access_key_id = {given['AccessKeyId']}",
+            f"aws_secret_access_key = {given['SecretAccessKey']}",
+            f"aws_session_token = {given['SessionToken']}",
+        ]
+    path = folder / "aws-config"
+    path.write_text("\n".join(lines) + "\n")
+    return path
 
 
 def start(folder: Path, log: Path, port: int, dynamodb: Path, environment) -> subprocess.Popen:

@@ -12,10 +12,9 @@
 //! (<https://age-encryption.org/v1>): `age -d` opens it. A cloud file is the text itself: its key
 //! gives nothing without the passcode of the same factor.
 
-use crate::home::{Passphrase, SCRYPT_LOG_N, SCRYPT_LOG_N_LIMIT, decrypt};
+use super::passphrase_file::{open_with_passphrase, seal_with_passphrase};
+use crate::home::Passphrase;
 use crate::{Error, Result};
-use age::armor::{ArmoredReader, ArmoredWriter, Format};
-use age::scrypt;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
 use sharekeep_recovery::FileKey;
 use sharekeep_schemas::{FactorId, FactorKind, TenantId, UserId};
@@ -89,14 +88,7 @@ impl FactorFile {
     /// # Errors
     /// [`Error::Usage`] if there is no memory for it.
     pub fn encrypt(&self, passphrase: &Passphrase) -> Result<Vec<u8>> {
-        let failed = || Error::Usage("the export file cannot be encrypted".to_owned());
-        let mut recipient = scrypt::Recipient::new(passphrase.secret());
-        recipient.set_work_factor(SCRYPT_LOG_N);
-        let sealed = age::encrypt(&recipient, self.to_text().as_bytes()).map_err(|_| failed())?;
-        let armored = ArmoredWriter::wrap_output(Vec::new(), Format::AsciiArmor)
-            .and_then(|mut writer| writer.write_all(&sealed).map(|()| writer))
-            .and_then(ArmoredWriter::finish);
-        armored.map_err(|_| failed())
+        seal_with_passphrase(self.to_text().as_bytes(), passphrase)
     }
 
     /// Opens what [`Self::encrypt`] made.
@@ -105,20 +97,8 @@ impl FactorFile {
     /// [`Error::WrongPassphrase`] or [`Error::RecoveryFile`], both with the path.
     pub fn decrypt(file: &[u8], passphrase: &Passphrase, path: &Path) -> Result<Self> {
         let no_file = || Error::RecoveryFile { path: path.to_owned(), why: "is no export file" };
-        if file.len() > MAX_FILE_BYTES {
-            return Err(no_file());
-        }
-        let mut binary = Vec::new();
-        ArmoredReader::new(file)
-            .take(MAX_FILE_BYTES as u64)
-            .read_to_end(&mut binary)
-            .map_err(|_| no_file())?;
-        let mut opener = scrypt::Identity::new(passphrase.secret());
-        opener.set_max_work_factor(SCRYPT_LOG_N_LIMIT);
-        let text = decrypt(&opener, &binary).map_err(|error| match error {
-            age::DecryptError::DecryptionFailed
-            | age::DecryptError::KeyDecryptionFailed
-            | age::DecryptError::NoMatchingKeys => Error::WrongPassphrase(path.to_owned()),
+        let text = open_with_passphrase(file, passphrase, path).map_err(|error| match error {
+            Error::WrongPassphrase(_) => error,
             _ => no_file(),
         })?;
         let file = std::str::from_utf8(&text).ok().and_then(Self::from_text).ok_or_else(no_file)?;
@@ -162,8 +142,18 @@ fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
 /// # Errors
 /// [`Error::File`].
 pub fn write_secret_file(path: &Path, content: &[u8], step: DurableStep) -> Result<()> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     reached(step, Moment::Before);
+    create_secret_file(path, content)?;
+    reached(step, Moment::After);
+    Ok(())
+}
+
+/// The same of a secret that no step of a user's device makes.
+///
+/// # Errors
+/// [`Error::File`].
+pub fn create_secret_file(path: &Path, content: &[u8]) -> Result<()> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -171,14 +161,14 @@ pub fn write_secret_file(path: &Path, content: &[u8], step: DurableStep) -> Resu
         .open(path)
         .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
         .and_then(|()| File::open(directory.unwrap_or(Path::new(".")))?.sync_all())
-        .map_err(Error::file(path))?;
-    reached(step, Moment::After);
-    Ok(())
+        .map_err(Error::file(path))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use age::armor::ArmoredReader;
+    use age::scrypt;
 
     const STEP: DurableStep = DurableStep::FactorFile;
 

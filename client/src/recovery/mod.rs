@@ -7,11 +7,13 @@
 mod change;
 mod factor;
 mod file;
+mod passphrase_file;
 mod unlock;
 
 pub use change::{Committed, FactorDraft};
 pub use factor::NewFactor;
-pub use file::{FactorFile, write_secret_file};
+pub use file::{FactorFile, create_secret_file, write_secret_file};
+pub use passphrase_file::{open_with_passphrase, seal_with_passphrase};
 pub use unlock::{UnlockWith, UnlockedRecovery};
 pub(crate) use unlock::{WrappedSeeds, unlock_with_key};
 

@@ -62,9 +62,9 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Outcome> {
         .argument(setup::nextest(workspace)?)
         .arguments(&product)
         // Where there is no emulator these are ignored; nextest fails if it finds none to run.
-        .arguments(&["--test", "kms_on_aws", "--test", "flows", "--run-ignored", "only"])
+        .arguments(&["--test", "kms_on_aws", "--test", "operator_on_aws", "--test", "flows"])
         // Not for a test of theirs: the functions' programs are built with it, which the flows run.
-        .arguments(&["--test", "suite", "--then"])
+        .arguments(&["--test", "suite", "--run-ignored", "only", "--then"])
         .argument(setup::nextest(workspace)?)
         .arguments(&product)
         .arguments(&["--test", "suite", "--filterset", "test(/^(store|layout)::/)"])
@@ -77,8 +77,8 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Outcome> {
 
 /// `infra/deploy` with every template, and requests to the functions through their API.
 fn deploy_whole(workspace: &Workspace, folder: &Path) -> Result<()> {
-    // The whole workspace, for the reason above.
-    cargo(["build", "--workspace", "--bins", "--locked"]).run()?;
+    // With the tests, for the reason above: programs alone would be built with other features.
+    cargo(["test", "--workspace", "--no-run", "--locked"]).run()?;
     let python = python::find(&[(3, 11), (3, 12), (3, 13)])?;
     let python = WHOLE.programs(workspace, &python)?.join("python");
     program(&python, ["with_whole_aws.py"])

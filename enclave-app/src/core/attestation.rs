@@ -47,7 +47,7 @@ impl Request<'_> {
             Refusal::saying(ProblemCode::MalformedRequest, "give ?nonce= with 32 bytes, base64url")
         })?;
         let statement = Statement {
-            trust_config_hash: TrustConfigHash::from_bytes(self.core.trust.hash),
+            trust_config_hash: TrustConfigHash::from_bytes(*self.core.trust.hash()),
             statement_key: self.deployment_keys()?.statement().public_key(),
         };
         let document = self

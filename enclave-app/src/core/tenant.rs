@@ -1,12 +1,9 @@
 use super::stop::Stop;
 use super::{Request, lock};
-use ed25519_dalek::Signature;
 use sha2::{Digest, Sha256};
 use sharekeep_schemas::enclave::RecordKey;
-use sharekeep_schemas::tenant::{
-    MAX_DOCUMENT_BYTES, SIGNATURE_LABEL, SignedTenantDocument, TenantDocument,
-};
-use sharekeep_schemas::{ProblemCode, TenantId, codec};
+use sharekeep_schemas::tenant::TenantDocument;
+use sharekeep_schemas::{ProblemCode, TenantId};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -46,17 +43,9 @@ impl Request<'_> {
 
     fn checked(&self, tenant: &TenantId, bytes: &[u8]) -> Result<TenantDocument, Stop> {
         let unknown = ProblemCode::TenantUnknown;
-        let signed: SignedTenantDocument =
-            codec::decode(bytes, MAX_DOCUMENT_BYTES).map_err(|_| unknown)?;
-        let signature = Signature::from_slice(&signed.signature).map_err(|_| unknown)?;
-        let message = [SIGNATURE_LABEL, &signed.document].concat();
-        self.core.trust.operator_key.verify_strict(&message, &signature).map_err(|_| unknown)?;
-        let document: TenantDocument =
-            codec::decode(&signed.document, MAX_DOCUMENT_BYTES).map_err(|_| unknown)?;
-        if document.version != 1 || document.tenant != *tenant {
-            return Err(unknown.into());
-        }
-        Ok(document)
+        let document =
+            sharekeep_trust::verify(self.core.trust.operator_key(), bytes).map_err(|_| unknown)?;
+        if document.tenant == *tenant { Ok(document) } else { Err(unknown.into()) }
     }
 
     /// Refuses a request that was signed for another host: what a client signed for one deployment

@@ -41,7 +41,7 @@ impl KmsClient {
     /// A client over a way out; makes the RSA key of this start.
     ///
     /// # Errors
-    /// [`Error::Trust`] for authorities that are none, [`Error::Crypto`].
+    /// [`Error::Authorities`] for authorities that are none, [`Error::Crypto`].
     pub fn new(
         trust: &Trust,
         egress: Arc<dyn Egress>,

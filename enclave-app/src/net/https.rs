@@ -31,7 +31,7 @@ impl HttpsClient {
     /// A client that trusts these authorities.
     ///
     /// # Errors
-    /// [`Error::Trust`] when they are none.
+    /// [`Error::Authorities`] when they are none.
     pub fn new(egress: Arc<dyn Egress>, roots: Roots<'_>) -> Result<Self, Error> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = rustls::ClientConfig::builder_with_provider(provider)

@@ -21,14 +21,15 @@ impl Roots<'_> {
             Self::Public => store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
             Self::Pem(pem) => {
                 for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
-                    let certificate = certificate.map_err(|_| Error::Trust("authorities"))?;
-                    store.add(certificate).map_err(|_| Error::Trust("authorities"))?;
+                    let certificate =
+                        certificate.map_err(|_| Error::Authorities("not certificates"))?;
+                    store.add(certificate).map_err(|_| Error::Authorities("not certificates"))?;
                     if store.len() > MAX_AUTHORITIES {
-                        return Err(Error::Trust("too many authorities"));
+                        return Err(Error::Authorities("too many"));
                     }
                 }
                 if store.is_empty() {
-                    return Err(Error::Trust("no authorities"));
+                    return Err(Error::Authorities("none"));
                 }
             }
         }

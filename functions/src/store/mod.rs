@@ -14,12 +14,14 @@ mod list;
 mod load;
 mod owned;
 mod tables;
+mod tenant;
 
 pub use connect::{StoreKeys, StoreSettings, TablePrefix};
 pub use cursor::Cursor;
 pub use list::{Listed, RowPage};
 pub use load::FoundRow;
 pub use owned::Owned;
+pub use tenant::StoredTenant;
 
 pub(crate) use fault::{fault_of, is_condition_failure};
 pub(crate) use item::{blob, bytes_of, number, number_of, text, text_of};

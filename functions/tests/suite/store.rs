@@ -343,3 +343,33 @@ async fn a_store_that_is_away_or_throttles_is_unavailable() {
     let error = store.commit(STEP, &[put(wallet(1), Condition::Any, 1)], NOW).await.err();
     assert!(matches!(error, Some(Error::StoreUnavailable(_))), "{error:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_or_equal_tenant_document_never_replaces_a_newer_one() {
+    let store = empty_store().await;
+    let shop: TenantId = "shop".parse().unwrap();
+    store.put_tenant(&shop, 2, vec![2]).await.unwrap();
+    for serial in [1, 2] {
+        let refused = store.put_tenant(&shop, serial, vec![9]).await;
+        assert!(matches!(refused, Err(Error::Conflict)), "{serial}");
+    }
+    store.put_tenant(&shop, 10, vec![10]).await.unwrap();
+    let refused = store.put_tenant(&shop, 9, vec![9]).await;
+    assert!(matches!(refused, Err(Error::Conflict)), "9 after 10, by their numbers");
+    let stored = store.tenant(&shop).await.unwrap().unwrap();
+    assert_eq!((stored.version, stored.bytes), (10, vec![10]));
+    // Functions find it where enclaves ask for it.
+    assert_eq!(version_byte(&store, RecordKey::Tenant(shop)).await, Some(10));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tenants_are_listed_by_name() {
+    let store = empty_store().await;
+    assert!(store.tenants().await.unwrap().is_empty());
+    for name in ["shop", "bank"] {
+        store.put_tenant(&name.parse().unwrap(), 1, vec![1]).await.unwrap();
+    }
+    let names: Vec<_> = store.tenants().await.unwrap().into_iter().map(|it| it.tenant).collect();
+    assert_eq!(names, ["bank".parse().unwrap(), "shop".parse().unwrap()]);
+    assert!(store.tenant(&"none".parse().unwrap()).await.unwrap().is_none());
+}

@@ -37,7 +37,7 @@ pub fn build_enclave(parts: EnclaveParts<'_>) -> Result<Arc<Enclave>, Error> {
     let leaf = NsmLeaf::from_bytes(parts.nsm_leaf)
         .map_err(|e| Error::Twin { part: "nsm", reason: e.to_string() })?;
     let nsm: Arc<dyn Nsm> = Arc::new(SoftNsmPort(SoftNsm::new(leaf)));
-    let trust = Trust::from_bytes(parts.trust).map_err(failed)?;
+    let trust = Trust::from_bytes(parts.trust).map_err(|error| failed(error.into()))?;
     let address = Address::Unix(parts.egress_socket.to_owned());
     let egress: Arc<dyn Egress> = Arc::new(EgressProxy::new(address));
     let handed_out = Address::Unix(parts.credentials_socket.to_owned());

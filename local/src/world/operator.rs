@@ -1,12 +1,10 @@
 //! The operator of the embedded default: makes the trust configuration once, signs the tenants'
 //! documents.
 
-use ed25519_dalek::{Signer, SigningKey};
-use serde_bytes::{ByteArray, ByteBuf};
+use ed25519_dalek::SigningKey;
+use serde_bytes::ByteArray;
 use sharekeep_schemas::codec;
-use sharekeep_schemas::tenant::{
-    MAX_DOCUMENT_BYTES, SIGNATURE_LABEL, SignedTenantDocument, TenantDocument,
-};
+use sharekeep_schemas::tenant::TenantDocument;
 use sharekeep_schemas::trust::{MAX_TRUST_BYTES, TrustConfiguration};
 use zeroize::Zeroizing;
 
@@ -74,9 +72,7 @@ impl Operator {
     ) -> Result<(u64, Vec<u8>), Error> {
         let path = data.path(&format!("tenants/{}.cbor", wanted.tenant));
         if let Some(bytes) = data_dir::read(&path)? {
-            let signed: SignedTenantDocument =
-                codec::decode(&bytes, MAX_DOCUMENT_BYTES).map_err(|e| Error::damaged(&path, e))?;
-            let held: TenantDocument = codec::decode(&signed.document, MAX_DOCUMENT_BYTES)
+            let held = sharekeep_trust::verify(&self.key.verifying_key(), &bytes)
                 .map_err(|e| Error::damaged(&path, e))?;
             wanted.serial = held.serial;
             if wanted == held {
@@ -84,18 +80,9 @@ impl Operator {
             }
             wanted.serial += 1;
         }
-        let bytes = codec::encode(&self.sign(&wanted));
+        let bytes = sharekeep_trust::sign(&self.key, &wanted);
         data_dir::write(&path, &bytes)?;
         Ok((wanted.serial, bytes))
-    }
-
-    fn sign(&self, document: &TenantDocument) -> SignedTenantDocument {
-        let document = codec::encode(document);
-        let signature = self.key.sign(&[SIGNATURE_LABEL, &document[..]].concat());
-        SignedTenantDocument {
-            document: ByteBuf::from(document),
-            signature: ByteBuf::from(signature.to_bytes().to_vec()),
-        }
     }
 }
 

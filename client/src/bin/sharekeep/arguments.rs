@@ -12,6 +12,7 @@ use crate::exit;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sharekeep::{ProviderUrl, ServiceUrl};
 use sharekeep_schemas::{Protocol, Scheme, Scope, SessionKeyId, TenantId};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Wallets whose keys never exist in one place: one share is on this device, the other one in an
@@ -87,6 +88,14 @@ pub(crate) enum Command {
     VerifyEnclave,
     /// Check this device, the service and the way between them
     Doctor,
+    /// Run a deployment: keys, trust configuration, tenants, checks. Starts `sharekeep-operator`, a
+    /// program of its own, with everything that follows
+    #[command(disable_help_flag = true)]
+    Operator {
+        /// What to do; `sharekeep operator help` says what there is
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+        arguments: Vec<OsString>,
+    },
 }
 
 #[derive(Args)]

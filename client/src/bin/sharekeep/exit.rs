@@ -1,10 +1,6 @@
 //! Exit codes: one for each sort of failure, for scripts to branch on.
 
-use sharekeep::ErrorKind;
-
-/// Done, but something needs attention: what `doctor` or `backup verify` found, a wallet that
-/// `restore` could not bring back, or backups that could not be read back or stored anew.
-pub(crate) const UNHEALTHY: u8 = 1;
+pub(crate) use sharekeep::terminal::exit::{UNHEALTHY, code};
 
 /// The table as `--help` shows it.
 pub(crate) const HELP: &str = "\
@@ -23,44 +19,10 @@ Exit codes:
  10  the passcode, recovery code or file is wrong
  11  recovery is not set up: run `sharekeep recovery setup`";
 
-/// The exit code of a failure.
-pub(crate) fn code(kind: ErrorKind) -> u8 {
-    match kind {
-        ErrorKind::Usage => 2,
-        ErrorKind::Refused => 3,
-        ErrorKind::Trust => 4,
-        ErrorKind::Unavailable => 5,
-        ErrorKind::LocalState => 6,
-        ErrorKind::Protocol => 7,
-        ErrorKind::NotSignedIn => 8,
-        ErrorKind::Declined => 9,
-        ErrorKind::Factor => 10,
-        ErrorKind::NoRecovery => 11,
-        // A sort of failure that this command does not know yet.
-        _ => 7,
-    }
-}
-
-/// The name of a sort of failure in JSON.
-pub(crate) fn name(kind: ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::Usage => "usage",
-        ErrorKind::Refused => "refused",
-        ErrorKind::Trust => "trust",
-        ErrorKind::Unavailable => "unavailable",
-        ErrorKind::LocalState => "local-state",
-        ErrorKind::Protocol => "protocol",
-        ErrorKind::NotSignedIn => "not-signed-in",
-        ErrorKind::Declined => "declined",
-        ErrorKind::Factor => "factor",
-        ErrorKind::NoRecovery => "no-recovery",
-        _ => "other",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sharekeep::ErrorKind;
 
     #[test]
     fn every_code_of_a_failure_is_in_the_table() {

@@ -13,6 +13,7 @@ mod fresh_preparation;
 mod init;
 mod login;
 mod message;
+mod operator;
 mod output;
 mod prepare;
 mod progress;
@@ -30,6 +31,9 @@ use output::Report;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if let Some(arguments) = operator::arguments() {
+        return operator::run(arguments);
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return output::parse_failure(&error),
@@ -68,5 +72,7 @@ async fn run(arguments: Arguments) -> sharekeep::Result<Report> {
         Command::Sign(options) => sign::run(&common, &options).await,
         Command::VerifyEnclave => verify_enclave::run(&common).await,
         Command::Doctor => doctor::run(&common).await,
+        // Only behind other options: `operator` as the first word never comes here.
+        Command::Operator { .. } => Err(operator::out_of_place()),
     }
 }

@@ -1,9 +1,8 @@
 //! Compares the key's template with the policy that it must have, statement by statement.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
+use sharekeep_key_policy::differences;
 
 use super::policy::State;
 use super::template::Template;
@@ -75,56 +74,6 @@ fn faults_around_the_policy(template: &Template) -> Result<Vec<String>> {
         }
     }
     Ok(faults)
-}
-
-/// What differs between two policies, each difference with the statement it is in.
-fn differences(found: &Value, expected: &Value) -> Vec<String> {
-    let mut faults = Vec::new();
-    let mut left = statements(expected);
-    let found_statements = found["Statement"].as_array().map(Vec::as_slice).unwrap_or_default();
-    for statement in found_statements {
-        let Some(sid) = statement["Sid"].as_str() else {
-            faults.push(format!("a statement has no name: {statement}"));
-            continue;
-        };
-        match left.remove(sid) {
-            None => faults.push(format!("{sid}: an unknown statement, or one that is there twice")),
-            Some(expected) => faults.extend(
-                members(statement, expected)
-                    .into_iter()
-                    .filter(|name| statement.get(name) != expected.get(name))
-                    .map(|name| format!("{sid}: {name} is {}", shown(statement.get(name)))),
-            ),
-        }
-    }
-    faults.extend(left.into_keys().map(|sid| format!("{sid}: the statement is missing")));
-    for name in members(found, expected) {
-        if name != "Statement" && found.get(name) != expected.get(name) {
-            faults.push(format!("the policy's {name} is {}", shown(found.get(name))));
-        }
-    }
-    if faults.is_empty() && found != expected {
-        faults.push("the statements are in another order".to_owned());
-    }
-    faults
-}
-
-fn statements(policy: &Value) -> BTreeMap<&str, &Value> {
-    let statements = policy["Statement"].as_array().map(Vec::as_slice).unwrap_or_default();
-    statements.iter().filter_map(|it| Some((it["Sid"].as_str()?, it))).collect()
-}
-
-/// The names of the members of both.
-fn members<'v>(one: &'v Value, other: &'v Value) -> Vec<&'v str> {
-    let names = |value: &'v Value| value.as_object().into_iter().flat_map(|it| it.keys());
-    let mut all: Vec<_> = names(one).chain(names(other)).map(String::as_str).collect();
-    all.sort_unstable();
-    all.dedup();
-    all
-}
-
-fn shown(member: Option<&Value>) -> String {
-    member.map_or_else(|| "missing".to_owned(), Value::to_string)
 }
 
 #[cfg(test)]

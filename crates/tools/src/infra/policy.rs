@@ -1,7 +1,7 @@
-//! The policy of the KMS key, as it must be. The template says the same in other words; whoever
-//! changes one of them must change the other, and say why.
+//! The states of a key: what the template is given in each, and the policy that must come of it.
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use sharekeep_key_policy::KeyPolicy;
 
 use super::template::Parameters;
 
@@ -54,183 +54,16 @@ impl State {
 
     /// The only policy that a key may have in this state.
     pub(crate) fn policy(self) -> Value {
-        let mut statements = Vec::new();
-        if self.image {
-            statements.push(data_keys("DataKeysForTheImage", "this"));
-        }
-        if self.next_image {
-            statements.push(data_keys("DataKeysForTheNextImage", "next"));
-        }
-        if self.image {
-            statements.extend((0..3).map(|number| self.no_other_pcr(number)));
-        } else {
-            statements.push(json!({
-                "Sid": "NobodyBeforeTheFirstImage",
-                "Effect": "Deny",
-                "Principal": "*",
-                "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
-                "Resource": "*",
-            }));
-        }
-        for (sid, condition) in contexts() {
-            statements.push(json!({
-                "Sid": sid,
-                "Effect": "Deny",
-                "Principal": "*",
-                "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
-                "Resource": "*",
-                "Condition": condition,
-            }));
-        }
-        statements.push(json!({
-            "Sid": "NoOtherWayInOrOut",
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": [
-                "kms:Encrypt",
-                "kms:ReEncryptFrom",
-                "kms:ReEncryptTo",
-                "kms:GenerateDataKeyWithoutPlaintext",
-                "kms:GenerateDataKeyPair",
-                "kms:GenerateDataKeyPairWithoutPlaintext",
-                "kms:CreateGrant",
-                "kms:DeriveSharedSecret",
-                "kms:ImportKeyMaterial",
-                "kms:DeleteImportedKeyMaterial",
-                "kms:ReplicateKey",
-                "kms:UpdatePrimaryRegion",
-            ],
-            "Resource": "*",
-        }));
-        statements.push(json!({
-            "Sid": "NoAdministrationButBreakGlass",
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": [
-                "kms:PutKeyPolicy",
-                "kms:ScheduleKeyDeletion",
-                "kms:CancelKeyDeletion",
-                "kms:DisableKey",
-                "kms:EnableKey",
-                "kms:DisableKeyRotation",
-                "kms:EnableKeyRotation",
-                "kms:RotateKeyOnDemand",
-                "kms:TagResource",
-                "kms:UntagResource",
-                "kms:UpdateKeyDescription",
-            ],
-            "Resource": "*",
-            "Condition": { "ArnNotEquals": { "aws:PrincipalArn": BREAK_GLASS } },
-        }));
-        if self.frozen {
-            statements.push(json!({
-                "Sid": "NeverAnotherPolicy",
-                "Effect": "Deny",
-                "Principal": "*",
-                "Action": ["kms:PutKeyPolicy"],
-                "Resource": "*",
-            }));
-        }
-        statements.push(people(
-            "BreakGlass",
-            BREAK_GLASS,
-            &[
-                "kms:PutKeyPolicy",
-                "kms:ScheduleKeyDeletion",
-                "kms:CancelKeyDeletion",
-                "kms:DisableKey",
-                "kms:EnableKey",
-                "kms:EnableKeyRotation",
-                "kms:RotateKeyOnDemand",
-                "kms:TagResource",
-                "kms:UntagResource",
-                "kms:UpdateKeyDescription",
-            ],
-        ));
-        statements.push(people("Audit", AUDIT, &[]));
-        json!({ "Version": "2012-10-17", "Statement": statements })
+        let measurements = |set: &str| [0, 1, 2].map(|number| format!("{set}-pcr{number}"));
+        let policy = KeyPolicy {
+            deployment: DEPLOYMENT.to_owned(),
+            host_role: HOSTS.to_owned(),
+            break_glass_role: BREAK_GLASS.to_owned(),
+            audit_role: AUDIT.to_owned(),
+            image: self.image.then(|| measurements("this")),
+            next_image: self.next_image.then(|| measurements("next")),
+            frozen: self.frozen,
+        };
+        policy.to_json()
     }
-
-    fn no_other_pcr(self, number: u8) -> Value {
-        let mut known = vec![format!("this-pcr{number}")];
-        known.extend(self.next_image.then(|| format!("next-pcr{number}")));
-        json!({
-            "Sid": format!("NoOtherPcr{number}"),
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
-            "Resource": "*",
-            "Condition": {
-                "StringNotEqualsIgnoreCase": {
-                    format!("kms:RecipientAttestation:PCR{number}"): known,
-                },
-            },
-        })
-    }
-}
-
-fn data_keys(sid: &str, image: &str) -> Value {
-    json!({
-        "Sid": sid,
-        "Effect": "Allow",
-        "Principal": { "AWS": HOSTS },
-        "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
-        "Resource": "*",
-        "Condition": {
-            "StringEqualsIgnoreCase": {
-                "kms:RecipientAttestation:PCR0": format!("{image}-pcr0"),
-                "kms:RecipientAttestation:PCR1": format!("{image}-pcr1"),
-                "kms:RecipientAttestation:PCR2": format!("{image}-pcr2"),
-            },
-            "StringEquals": {
-                "kms:EncryptionContext:service": "sharekeep",
-                "kms:EncryptionContext:deployment": DEPLOYMENT,
-            },
-            "StringLike": {
-                "kms:EncryptionContext:tenant": "?*",
-                "kms:EncryptionContext:purpose": "?*",
-            },
-            "ForAllValues:StringEquals": {
-                "kms:EncryptionContextKeys": ["service", "deployment", "tenant", "purpose"],
-            },
-        },
-    })
-}
-
-/// Denials of every encryption context but the enclave's own.
-fn contexts() -> [(&'static str, Value); 5] {
-    let key = |name: &str| format!("kms:EncryptionContext:{name}");
-    [
-        ("NoOtherService", json!({ "StringNotEquals": { key("service"): "sharekeep" } })),
-        ("NoOtherDeployment", json!({ "StringNotEquals": { key("deployment"): DEPLOYMENT } })),
-        ("NotWithoutTenant", json!({ "StringNotLike": { key("tenant"): "?*" } })),
-        ("NotWithoutPurpose", json!({ "StringNotLike": { key("purpose"): "?*" } })),
-        (
-            "NoOtherContext",
-            json!({ "ForAnyValue:StringNotEquals": {
-                "kms:EncryptionContextKeys": ["service", "deployment", "tenant", "purpose"],
-            } }),
-        ),
-    ]
-}
-
-/// People may look, and do what is named besides.
-fn people(sid: &str, role: &str, more: &[&str]) -> Value {
-    let looking = [
-        "kms:DescribeKey",
-        "kms:GetKeyPolicy",
-        "kms:GetKeyRotationStatus",
-        "kms:ListGrants",
-        "kms:ListKeyPolicies",
-        "kms:ListKeyRotations",
-        "kms:ListResourceTags",
-    ];
-    let actions: Vec<_> = more.iter().chain(&looking).collect();
-    json!({
-        "Sid": sid,
-        "Effect": "Allow",
-        "Principal": { "AWS": role },
-        "Action": actions,
-        "Resource": "*",
-    })
 }

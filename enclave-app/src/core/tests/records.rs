@@ -3,7 +3,7 @@ use super::{Client, World};
 use sharekeep_schemas::ProblemCode::*;
 use sharekeep_schemas::enclave::{RecordKey, Row};
 use sharekeep_schemas::sealed::{Plain, SessionRenewed};
-use sharekeep_schemas::{DataKeyNumber, Scope};
+use sharekeep_schemas::{DataKeyNumber, Scope, codec};
 
 fn scene() -> (World, Client, String) {
     let (world, client) = (World::new(), Client::new("shop", "alice"));
@@ -80,19 +80,38 @@ fn a_session_of_another_tenant_gives_nothing() {
     world.refuses(&other.request(&world, &path, &Plain::default()), NotFound);
 }
 
-#[test]
-fn a_tenant_document_that_the_operator_did_not_sign_is_refused() {
+/// What becomes of a client's request once a tenant's document is replaced by other bytes.
+fn refused_with_document(make: impl FnOnce(&World) -> Vec<u8>) {
     let (world, client, path) = scene();
-    let key = RecordKey::Tenant(tenant("shop"));
-    world.edit(&key);
+    world.put(RecordKey::Tenant(tenant("shop")), make(&world));
     world.refuses(&client.request(&world, &path, &Plain::default()), TenantUnknown);
-    let forged = World::new().sign_document(&world.document("shop"));
-    world.put(key.clone(), forged);
+}
+
+#[test]
+fn an_altered_tenant_document_is_refused() {
+    let (world, client, path) = scene();
+    world.edit(&RecordKey::Tenant(tenant("shop")));
     world.refuses(&client.request(&world, &path, &Plain::default()), TenantUnknown);
-    // Another tenant's good document in this one's place.
-    let bank = world.sign_document(&world.document("bank"));
-    world.put(key, bank);
-    world.refuses(&client.request(&world, &path, &Plain::default()), TenantUnknown);
+}
+
+#[test]
+fn a_tenant_document_that_another_key_signed_is_refused() {
+    refused_with_document(|world| World::new().sign_document(&world.document("shop")));
+}
+
+#[test]
+fn an_unsigned_tenant_document_is_refused() {
+    refused_with_document(|world| codec::encode(&world.document("shop")));
+}
+
+#[test]
+fn a_tenant_document_that_was_signed_as_something_else_is_refused() {
+    refused_with_document(|world| world.sign_without_label(&world.document("shop")));
+}
+
+#[test]
+fn another_tenants_document_in_a_tenants_place_is_refused() {
+    refused_with_document(|world| world.sign_document(&world.document("bank")));
 }
 
 #[test]

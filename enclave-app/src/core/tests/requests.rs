@@ -297,7 +297,7 @@ fn an_attestation_answers_the_nonce_and_names_the_keys() {
     assert_eq!(field("public_key"), world.core.key_pair.public_key().as_bytes());
     let statement =
         sharekeep_channel::attestation::Statement::from_user_data(&field("user_data")).unwrap();
-    assert_eq!(statement.trust_config_hash.as_bytes(), &world.core.trust.hash);
+    assert_eq!(statement.trust_config_hash.as_bytes(), world.core.trust.hash());
 
     for odd in [None, Some("nonce=".into()), Some("nonce=AAAA".into()), Some("x".into())] {
         world.refuses(&http(odd), MalformedRequest);

@@ -14,9 +14,7 @@ use sharekeep_schemas::enclave::{
     Call, Condition, HttpRequest, LoadedRecord, Put, RecordKey, RecordQuery, Reply, Row,
     StoredRecord, VERSION, Write,
 };
-use sharekeep_schemas::tenant::{
-    Issuer, IssuerKeys, SIGNATURE_LABEL, SignedTenantDocument, TenantDocument,
-};
+use sharekeep_schemas::tenant::{Issuer, IssuerKeys, SignedTenantDocument, TenantDocument};
 use sharekeep_schemas::trust::TrustConfiguration;
 use sharekeep_schemas::{ProblemCode, TenantId, TokenBinding, UserId, codec};
 use std::cell::{Cell, RefCell};
@@ -162,8 +160,13 @@ impl World {
     }
 
     pub(crate) fn sign_document(&self, document: &TenantDocument) -> Vec<u8> {
+        sharekeep_trust::sign(&self.operator, document)
+    }
+
+    /// Signs a document as something else: without the label that says what it is.
+    pub(crate) fn sign_without_label(&self, document: &TenantDocument) -> Vec<u8> {
         let document = codec::encode(document);
-        let signature = self.operator.sign(&[SIGNATURE_LABEL, &document].concat());
+        let signature = self.operator.sign(&document);
         codec::encode(&SignedTenantDocument {
             document: ByteBuf::from(document),
             signature: ByteBuf::from(signature.to_bytes().to_vec()),

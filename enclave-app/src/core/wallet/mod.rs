@@ -131,7 +131,7 @@ impl Core {
         now: u64,
     ) -> Result<Vec<u8>, Stop> {
         let receipt = Receipt {
-            deployment: self.trust.configuration.deployment.clone(),
+            deployment: self.trust.configuration().deployment.clone(),
             tenant: tenant.to_string(),
             wallet_id: record.wallet.to_string(),
             epoch: record.epoch,

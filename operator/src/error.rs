@@ -1,0 +1,89 @@
+use sharekeep::ErrorKind;
+use sharekeep_schemas::TenantId;
+use std::path::PathBuf;
+
+/// Everything that can go wrong on the operator's side.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// What the user's half says too: files, passphrases, the service, its attestation.
+    #[error(transparent)]
+    Sharekeep(#[from] sharekeep::Error),
+    /// A trust configuration or a document of a tenant is not accepted.
+    #[error(transparent)]
+    Trust(#[from] sharekeep_trust::Error),
+    /// An argument or a file's content makes no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// A key was made for something else.
+    #[error("{} is a {found} key: a {wanted} key is needed", .path.display())]
+    KeyUse {
+        /// Which file.
+        path: PathBuf,
+        /// What it is for.
+        found: crate::KeyUse,
+        /// What it must be for.
+        wanted: crate::KeyUse,
+    },
+    /// The key is none of the trust configuration's: enclaves would refuse what it signs.
+    #[error("this is not the operator key of the trust configuration")]
+    AnotherKey,
+    /// The document does not come after the current one.
+    #[error("serial {serial} does not come after {current}, the current one of {tenant}")]
+    NotNewer {
+        /// Whose document.
+        tenant: TenantId,
+        /// The document's serial.
+        serial: u64,
+        /// The current one's.
+        current: u64,
+    },
+    /// There is no document of this tenant.
+    #[error("there is no document of the tenant {0}")]
+    NoTenant(TenantId),
+    /// The stored document is not the one that was written, or not one that the operator signed.
+    #[error("the stored document of {tenant} is not to be trusted: {why}")]
+    Stored {
+        /// Whose document.
+        tenant: TenantId,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The table of tenants cannot be used.
+    #[error("the table of tenants: {0}")]
+    Store(#[source] sharekeep_functions::Error),
+}
+
+impl From<sharekeep_functions::Error> for Error {
+    fn from(error: sharekeep_functions::Error) -> Self {
+        match error {
+            sharekeep_functions::Error::StoreBroken(code)
+                if code == "ResourceNotFoundException" =>
+            {
+                let why = "there is no table of tenants of that prefix, in this region and account";
+                Self::Usage(why.to_owned())
+            }
+            error => Self::Store(error),
+        }
+    }
+}
+
+/// This crate's results.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// What sort of failure it is; each has an exit code of its own.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Sharekeep(error) => error.kind(),
+            Self::Trust(sharekeep_trust::Error::Unsigned) | Self::Stored { .. } => ErrorKind::Trust,
+            Self::Trust(_) | Self::Usage(_) | Self::KeyUse { .. } | Self::AnotherKey => {
+                ErrorKind::Usage
+            }
+            Self::NotNewer { .. } | Self::NoTenant(_) => ErrorKind::Refused,
+            Self::Store(sharekeep_functions::Error::Setting(_)) => ErrorKind::Usage,
+            Self::Store(sharekeep_functions::Error::StoreUnavailable(_)) => ErrorKind::Unavailable,
+            Self::Store(_) => ErrorKind::Refused,
+        }
+    }
+}
