@@ -15,6 +15,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 #![allow(missing_docs, reason = "read by the tests beside it only")]
 
+pub mod aws;
 pub mod ceremony;
 pub mod deployment;
 pub mod hostile;
