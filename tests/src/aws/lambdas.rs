@@ -80,7 +80,9 @@ impl Lambdas {
             .args(["lambda", "watch", "--only-lambda-apis", "--quiet", "--offline"])
             .args(["--invoke-address", "127.0.0.1", "--invoke-port", &free.port().to_string()])
             .arg("--manifest-path")
-            .arg(functions);
+            .arg(functions)
+            // It repeats what was set here.
+            .stdout(Stdio::null());
         processes.0.push(command.spawn().unwrap());
         let start = Instant::now();
         while TcpStream::connect(free).is_err() {
@@ -96,7 +98,7 @@ impl Lambdas {
         command.env_clear();
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.envs([
-            ("AWS_LAMBDA_RUNTIME_API", &format!("{emulator}/.rt/{name}")),
+            ("AWS_LAMBDA_RUNTIME_API", &format!("http://{emulator}/.rt/{name}")),
             ("AWS_LAMBDA_FUNCTION_NAME", name),
             ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512"),
