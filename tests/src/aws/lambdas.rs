@@ -22,7 +22,7 @@ pub(super) struct Lambdas {
     /// cargo-lambda.
     pub(super) emulator: PathBuf,
     /// What each function finds in its environment besides what Lambda puts there.
-    pub(super) environment: Vec<(&'static str, String)>,
+    pub(super) environment: super::Environment,
 }
 
 impl Functions for Lambdas {
@@ -98,7 +98,7 @@ impl Lambdas {
         command.env_clear();
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.envs([
-            ("AWS_LAMBDA_RUNTIME_API", &format!("http://{emulator}/.rt/{name}")),
+            ("AWS_LAMBDA_RUNTIME_API", &*format!("http://{emulator}/.rt/{name}")),
             ("AWS_LAMBDA_FUNCTION_NAME", name),
             ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512"),
@@ -106,6 +106,12 @@ impl Lambdas {
         ]);
         command.spawn().unwrap()
     }
+}
+
+/// How many functions there are.
+#[cfg(test)]
+pub(super) fn functions() -> usize {
+    Routes::of_the_template().functions().len()
 }
 
 /// A program of the functions, which is built beside the tests.

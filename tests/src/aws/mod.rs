@@ -35,9 +35,11 @@ struct HostCredentials {
     session_token: String,
 }
 
+type Environment = Vec<(&'static str, String)>;
+
 /// Deploys tables and a key of their own, beside all others.
 pub fn deploy() -> Elsewhere {
-    let name = format!("t{}", hex::encode(crate::user::random())[..15].to_owned());
+    let name = format!("t{}", &hex::encode(crate::user::random())[..15]);
     let measurements = Measurements([(); 3].map(|()| {
         let mut pcr = [0; 48];
         OsRng.fill_bytes(&mut pcr);
@@ -53,14 +55,7 @@ pub fn deploy() -> Elsewhere {
         deployed.host_credentials;
     let host_role =
         Credentials::new(access_key_id, secret_access_key, Some(session_token), None, "emulated");
-    let environment = vec![
-        ("AWS_ENDPOINT_URL", endpoint.clone()),
-        ("AWS_REGION", REGION.to_owned()),
-        ("AWS_ACCESS_KEY_ID", ACCOUNT.to_owned()),
-        ("AWS_SECRET_ACCESS_KEY", "emulated".to_owned()),
-        ("SHAREKEEP_TABLE_PREFIX", table_prefix.clone()),
-        ("SHAREKEEP_EXPECTED_PCRS", pcrs.join(",")),
-    ];
+    let environment = environment(endpoint.clone(), table_prefix.clone(), &pcrs);
     Elsewhere {
         aws: EmulatedAws {
             address: endpoint.strip_prefix("http://").unwrap().parse().unwrap(),
@@ -77,6 +72,18 @@ pub fn deploy() -> Elsewhere {
             environment,
         }),
     }
+}
+
+/// What a function finds in its environment besides what Lambda puts there.
+fn environment(endpoint: String, table_prefix: String, pcrs: &[String]) -> Environment {
+    vec![
+        ("AWS_ENDPOINT_URL", endpoint),
+        ("AWS_REGION", REGION.to_owned()),
+        ("AWS_ACCESS_KEY_ID", ACCOUNT.to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "emulated".to_owned()),
+        ("SHAREKEEP_TABLE_PREFIX", table_prefix),
+        ("SHAREKEEP_EXPECTED_PCRS", pcrs.join(",")),
+    ]
 }
 
 /// What somebody does to a key.
@@ -119,4 +126,23 @@ fn operate(arguments: &[&str]) -> String {
 
 fn given(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `./dev test aws`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_are_told_nothing_here_that_the_template_does_not_tell_them() {
+        let template = include_str!("../../../infra/templates/api.yaml");
+        let told = environment("http://127.0.0.1:1".to_owned(), "t-".to_owned(), &[]);
+        let settings = told.iter().filter(|(name, _)| name.starts_with("SHAREKEEP_"));
+        let names: Vec<_> = settings.map(|(name, _)| *name).collect();
+        assert!(!names.is_empty());
+        for name in names {
+            let given =
+                template.lines().filter(|line| line.trim().starts_with(&format!("{name}:")));
+            assert_eq!(given.count(), lambdas::functions(), "{name}");
+        }
+    }
 }
