@@ -54,7 +54,7 @@ async fn send_to(user: &mut User<'_>, key: EnclaveKeyId) {
 
 /// How many enclaves stand in the table.
 fn registered(deployment: &Deployment) -> usize {
-    let dump = deployment.world().database.dump().unwrap();
+    let dump = deployment.world().database().unwrap().dump().unwrap();
     let (_, rows) = dump.iter().find(|(table, _)| table.ends_with(fleet::TABLE)).unwrap();
     rows.len()
 }
