@@ -1,6 +1,8 @@
-//! The main job, recovery and an outage of KMS once more: the same flows with the tables and the key of
-//! the product's templates on an emulated AWS, and the functions' own programs as Lambdas.
+//! The main job, recovery, a leaving enclave and outages of KMS once more: the same flows with the
+//! tables and the key of the product's templates on an emulated AWS, and the functions' own programs as
+//! Lambdas. Hosts register in the table `fleet` there.
 
+use crate::fleet::{device_goes_on, of_two};
 use crate::kms_away::{
     LONG_S, SHORT_S, forgets_what_kms_denies, options, refuses_after_a_data_keys_time,
     signs_while_kms_throttles,
@@ -65,6 +67,12 @@ async fn a_lost_device_is_replaced_with_a_factor_of_each_kind_and_signs_at_once(
 #[ignore = "needs the emulated AWS: ./dev test aws"]
 async fn a_cggmp24_wallet_signs_at_once_with_the_half_that_was_in_its_backup() {
     cggmp24_comes_back_prepared(Deployment::start_on_aws().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the emulated AWS: ./dev test aws"]
+async fn a_device_goes_on_by_itself_when_its_enclave_leaves() {
+    device_goes_on(Deployment::start_on_aws_with(of_two(None)).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
