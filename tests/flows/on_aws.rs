@@ -13,7 +13,7 @@ use crate::passcodes::wrong_twice_then_right;
 use crate::restore::{cggmp24_comes_back_prepared, each_factor_restores};
 use crate::sign_in::password_opens_a_session;
 use sharekeep_schemas::{Protocol, Scheme};
-use sharekeep_tests::Deployment;
+use sharekeep_tests::{Deployment, Request, Site};
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the emulated AWS: ./dev test aws"]
@@ -91,4 +91,24 @@ async fn a_data_key_is_forgotten_when_the_key_is_disabled() {
 #[ignore = "needs the emulated AWS: ./dev test aws"]
 async fn a_data_keys_time_ends_though_kms_is_away() {
     refuses_after_a_data_keys_time(Deployment::start_on_aws_with(options(SHORT_S)).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the emulated AWS: ./dev test aws"]
+async fn pages_pictures_and_preflights_come_through_the_gateway_as_they_are_served_elsewhere() {
+    let (aws, embedded) = tokio::join!(Deployment::start_on_aws(), Deployment::start());
+    for path in ["/openapi.json", "/docs/index.html", "/docs/favicon-32x32.png", "/healthz"] {
+        let [there, here] = [&aws, &embedded].map(|it| Request::get(&it.authority(), path));
+        let there = there.send(&aws.authority()).await;
+        let here = here.send(&embedded.authority()).await;
+        assert_eq!((there.status, there.body), (200, here.body), "{path}");
+        for name in ["content-type", "content-security-policy"] {
+            assert_eq!(there.headers.get(name), here.headers.get(name), "{path}");
+        }
+    }
+    let to = aws.authority();
+    let preflight = Request { method: "OPTIONS", ..Request::get(&to, "/v1/wallets") };
+    assert_eq!(preflight.send(&to).await.status, 200);
+    let unknown = Request::get(&to, "/v1/nothing").send(&to).await;
+    assert_eq!((unknown.status, &*unknown.body), (404, &br#"{"message":"Not Found"}"#[..]));
 }
