@@ -77,7 +77,7 @@ impl Lambdas {
         let functions = Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions/Cargo.toml");
         let mut command = dying_with_us(&self.emulator);
         command
-            .args(["lambda", "watch", "--only-lambda-apis", "--quiet", "--offline"])
+            .args(["lambda", "watch", "--only-lambda-apis", "--quiet", "--locked"])
             .args(["--invoke-address", "127.0.0.1", "--invoke-port", &free.port().to_string()])
             .arg("--manifest-path")
             .arg(functions)
