@@ -41,6 +41,9 @@ pub enum Error {
     /// The embedded DynamoDB refuses.
     #[error("the embedded database: {0}")]
     Database(String),
+    /// The stack stands on an emulated AWS, which has this in its own way.
+    #[error("{0} of this stack is not in this process")]
+    Elsewhere(&'static str),
     /// The functions' store refuses.
     #[error("the store: {0}")]
     Store(String),

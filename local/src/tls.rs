@@ -1,5 +1,7 @@
 //! HTTP/1.1 over TLS on this machine, for what stands in for services elsewhere.
 
+use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +11,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::server::TlsStream;
 
 use crate::background::Background;
 
@@ -22,13 +25,47 @@ pub(crate) fn serve(
     router: Router,
     background: &Background,
 ) {
+    accept_each(listener, tls, background, move |stream| serve_one(stream, router.clone()));
+}
+
+/// Ends TLS in front of something that speaks without, in the background.
+pub(crate) fn carry(
+    listener: TcpListener,
+    tls: Arc<ServerConfig>,
+    behind: SocketAddr,
+    background: &Background,
+) {
+    accept_each(listener, tls, background, move |mut stream| async move {
+        let carried = async {
+            let mut plain = TcpStream::connect(behind).await?;
+            tokio::io::copy_bidirectional(&mut stream, &mut plain).await
+        };
+        if let Err(error) = carried.await {
+            tracing::debug!(%error, "connection ended early");
+        }
+    });
+}
+
+fn accept_each<A>(
+    listener: TcpListener,
+    tls: Arc<ServerConfig>,
+    background: &Background,
+    answer: impl Fn(TlsStream<TcpStream>) -> A + Clone + Send + Sync + 'static,
+) where
+    A: Future<Output = ()> + Send,
+{
     let acceptor = TlsAcceptor::from(tls);
     let connections = background.clone();
     background.spawn(async move {
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => {
-                    connections.spawn(serve_one(stream, acceptor.clone(), router.clone()));
+                    let (acceptor, answer) = (acceptor.clone(), answer.clone());
+                    connections.spawn(async move {
+                        if let Some(stream) = shake_hands(stream, &acceptor).await {
+                            answer(stream).await;
+                        }
+                    });
                 }
                 // Out of descriptors, most likely: give others time to close theirs.
                 Err(error) => {
@@ -40,12 +77,16 @@ pub(crate) fn serve(
     });
 }
 
-async fn serve_one(stream: TcpStream, acceptor: TlsAcceptor, router: Router) {
-    let stream = match tokio::time::timeout(PATIENCE, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return tracing::debug!(%error, "tls handshake failed"),
-        Err(_) => return tracing::debug!("tls handshake took too long"),
-    };
+async fn shake_hands(stream: TcpStream, acceptor: &TlsAcceptor) -> Option<TlsStream<TcpStream>> {
+    match tokio::time::timeout(PATIENCE, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => return Some(stream),
+        Ok(Err(error)) => tracing::debug!(%error, "tls handshake failed"),
+        Err(_) => tracing::debug!("tls handshake took too long"),
+    }
+    None
+}
+
+async fn serve_one(stream: TlsStream<TcpStream>, router: Router) {
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)

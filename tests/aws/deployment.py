@@ -40,6 +40,16 @@ def assume(account: str, role: str) -> dict:
     return sts.assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
 
 
+def host_credentials() -> dict[str, str]:
+    """Credentials of the hosts' role, as a host would find them, in the product's own spelling."""
+    given = assume(SERVICE, HOSTS)
+    return {
+        "access_key_id": given["AccessKeyId"],
+        "secret_access_key": given["SecretAccessKey"],
+        "session_token": given["SessionToken"],
+    }
+
+
 def deploy(template: str, name: str, account: str, **parameters: str) -> dict[str, str]:
     """Makes a stack and returns its outputs."""
     cloudformation = client("cloudformation", account)

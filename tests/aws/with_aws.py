@@ -36,6 +36,8 @@ def main() -> int:
         folder = Path(scratch)
         roots = folder / "roots"
         roots.mkdir()
+        busy = folder / "busy"
+        busy.mkdir()
         nitro.Authority.root().save(roots)
         port = processes.free_port()
         environment = {
@@ -46,7 +48,9 @@ def main() -> int:
             "AWS_ACCESS_KEY_ID": deployment.SERVICE,
             "AWS_SECRET_ACCESS_KEY": "test",
             "SHAREKEEP_TABLE_PREFIX": PREFIX,
+            "SHAREKEEP_TEST_KMS_BUSY": str(busy),
             "SHAREKEEP_TEST_NSM_ROOTS": str(roots),
+            "SHAREKEEP_TEST_PYTHON": sys.executable,
         }
         os.environ.update(environment)
         log = folder / "log"
@@ -73,18 +77,9 @@ def deploy(folder: Path) -> dict[str, str]:
     deployment.deploy("storage.yaml", "storage", deployment.SERVICE, Prefix=PREFIX)
     image = deployment.image_parameters(IMAGE)
     key = deployment.deploy_key(DEPLOYMENT, EnclaveHostRoleArn=deployment.HOSTS, **image)
-    given = deployment.assume(deployment.SERVICE, deployment.HOSTS)
     # For the enclave's own KMS client in the tests, in place of a host that hands them out.
     credentials = folder / "host-credentials.json"
-    credentials.write_text(
-        json.dumps(
-            {
-                "access_key_id": given["AccessKeyId"],
-                "secret_access_key": given["SecretAccessKey"],
-                "session_token": given["SessionToken"],
-            }
-        )
-    )
+    credentials.write_text(json.dumps(deployment.host_credentials()))
     return {
         "SHAREKEEP_TEST_DEPLOYMENT": DEPLOYMENT,
         "SHAREKEEP_TEST_KEY_ARN": key,

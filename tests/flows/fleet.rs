@@ -22,9 +22,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// After this every function knows what a host wrote before.
 const NOTICED: Duration = KEPT_FOR.saturating_add(Duration::from_secs(2));
 
+pub(crate) fn of_two(limits: Option<Limits>) -> StackOptions {
+    StackOptions { limits, further_enclaves: 1, ..StackOptions::default() }
+}
+
 async fn two_enclaves(limits: Option<Limits>) -> Deployment {
-    let options = StackOptions { limits, further_enclaves: 1, ..StackOptions::default() };
-    Deployment::start_with(options).await
+    Deployment::start_with(of_two(limits)).await
 }
 
 fn few_guesses(guess_lease_s: u64) -> Option<Limits> {
@@ -54,7 +57,7 @@ async fn send_to(user: &mut User<'_>, key: EnclaveKeyId) {
 
 /// How many enclaves stand in the table.
 fn registered(deployment: &Deployment) -> usize {
-    let dump = deployment.world().database.dump().unwrap();
+    let dump = deployment.world().database().unwrap().dump().unwrap();
     let (_, rows) = dump.iter().find(|(table, _)| table.ends_with(fleet::TABLE)).unwrap();
     rows.len()
 }
@@ -97,9 +100,8 @@ async fn an_enclave_that_is_drained_ends_its_ceremony_and_new_ones_go_to_the_oth
     alice.sign(&wallet, &note("after")).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_device_goes_on_by_itself_when_its_enclave_leaves() {
-    let deployment = two_enclaves(None).await;
+/// Signs while the host of the enclave that it knows is told to stop.
+pub(crate) async fn device_goes_on(deployment: Deployment) {
     let homes = tempfile::tempdir().unwrap();
     let phone = Phone::fresh(&deployment, &homes.path().join("phone"), "alice").await;
     phone.set_up_with_passcode(RIGHT).await;
@@ -112,6 +114,11 @@ async fn a_device_goes_on_by_itself_when_its_enclave_leaves() {
         phone.sign(wallet, &note("while it leaves")).await;
     });
     phone.sign(wallet, &note("when it is gone")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_goes_on_by_itself_when_its_enclave_leaves() {
+    device_goes_on(two_enclaves(None).await).await;
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ pub(crate) fn only_item(
 }
 
 pub(crate) fn put(deployment: &Deployment, table: &str, item: &Value) {
-    deployment.stack.world().database.put(table, item).unwrap();
+    deployment.stack.world().database().unwrap().put(table, item).unwrap();
 }
 
 /// How long an item's sealed record is, in bytes.

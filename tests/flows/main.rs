@@ -17,6 +17,8 @@ mod isolation;
 mod items;
 mod kms_away;
 mod main_job;
+mod messages;
+mod on_aws;
 mod passcodes;
 mod recovery;
 mod restart;

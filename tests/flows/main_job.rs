@@ -9,8 +9,7 @@ use sharekeep_tests::primes::published_primes;
 use sharekeep_tests::{Deployment, Phone, Site};
 
 /// Makes a wallet, signs, restarts everything, signs again; then with the old session gone.
-async fn main_job(scheme: Scheme, protocol: Protocol) {
-    let deployment = Deployment::start().await;
+pub(crate) async fn main_job(deployment: Deployment, scheme: Scheme, protocol: Protocol) {
     let homes = tempfile::tempdir().unwrap();
     let directory = homes.path().join("home");
     let device = Phone::sign_in(&deployment, new_home(&deployment, &directory), "alice").await;
@@ -36,22 +35,22 @@ async fn main_job(scheme: Scheme, protocol: Protocol) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_ed25519_wallet_signs_before_and_after_a_restart() {
-    main_job(Scheme::EddsaEd25519, Protocol::Frost).await;
+    main_job(Deployment::start().await, Scheme::EddsaEd25519, Protocol::Frost).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_taproot_wallet_signs_before_and_after_a_restart() {
-    main_job(Scheme::SchnorrBip340, Protocol::Frost).await;
+    main_job(Deployment::start().await, Scheme::SchnorrBip340, Protocol::Frost).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dkls23_wallet_signs_before_and_after_a_restart() {
-    main_job(Scheme::EcdsaSecp256k1, Protocol::Dkls23).await;
+    main_job(Deployment::start().await, Scheme::EcdsaSecp256k1, Protocol::Dkls23).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cggmp24_wallet_signs_before_and_after_a_restart() {
-    main_job(Scheme::EcdsaSecp256k1, Protocol::Cggmp24).await;
+    main_job(Deployment::start().await, Scheme::EcdsaSecp256k1, Protocol::Cggmp24).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -49,9 +49,8 @@ fn wrong(error: &Error) -> u32 {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_passcode_wrong_twice_and_then_right_restores_and_other_devices_are_told() {
-    let deployment = Deployment::start().await;
+/// Loses a device, guesses wrong twice, guesses right, signs.
+pub(crate) async fn wrong_twice_then_right(deployment: Deployment) {
     let homes = tempfile::tempdir().unwrap();
     let old = Phone::fresh(&deployment, &homes.path().join("old"), "alice").await;
     old.set_up_with_passcode(RIGHT).await;
@@ -75,6 +74,11 @@ async fn a_passcode_wrong_twice_and_then_right_restores_and_other_devices_are_to
     // The right one gave all guesses back.
     let error = new.user().unlock(with_passcode("4321")).await.err().unwrap();
     assert_eq!(wrong(&error), 9);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_passcode_wrong_twice_and_then_right_restores_and_other_devices_are_told() {
+    wrong_twice_then_right(Deployment::start().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

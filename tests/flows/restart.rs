@@ -52,11 +52,11 @@ async fn without_kms_a_fresh_enclave_refuses_and_recovers() {
     deployment.stack.restart_enclave().await.unwrap();
     let mut alice = User::arrive(&deployment, "alice").await;
     alice.session_key = session_key;
-    deployment.stack.world().kms.set_fault(Some(KmsFault::Internal));
+    deployment.stack.world().kms().unwrap().set_fault(Some(KmsFault::Internal));
     let before = Before::of(&deployment);
     let answer = alice.start_sign(&wallet, &note("no keys")).start.send(&deployment).await;
     assert_eq!(answer.problem(), ProblemCode::KmsUnavailable);
     before.only_changed(REFUSED_AFTER_SIGNATURE);
-    deployment.stack.world().kms.set_fault(None);
+    deployment.stack.world().kms().unwrap().set_fault(None);
     alice.sign(&wallet, &note("keys again")).await;
 }

@@ -48,9 +48,8 @@ impl Kept {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_lost_device_is_replaced_with_a_factor_of_each_kind_and_signs_at_once() {
-    let deployment = Deployment::start().await;
+/// Loses one device after the other, and comes back with another factor each time.
+pub(crate) async fn each_factor_restores(deployment: Deployment) {
     let homes = tempfile::tempdir().unwrap();
     let mut phone = Phone::fresh(&deployment, &homes.path().join("0"), "alice").await;
     let factors = vec![
@@ -85,6 +84,11 @@ async fn a_lost_device_is_replaced_with_a_factor_of_each_kind_and_signs_at_once(
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_device_is_replaced_with_a_factor_of_each_kind_and_signs_at_once() {
+    each_factor_restores(Deployment::start().await).await;
+}
+
 fn pair(home: &OpenHome) -> sharekeep::HeldPreparation {
     home.preparation(PreparationScope::Pair(Protocol::Cggmp24)).unwrap().unwrap()
 }
@@ -93,9 +97,8 @@ fn mark(phone: &Phone, wallet: WalletId) -> sharekeep::BackupMark {
     phone.home.wallet(wallet).unwrap().unwrap().backup.unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_cggmp24_wallet_signs_at_once_with_the_half_that_was_in_its_backup() {
-    let deployment = Deployment::start().await;
+/// Loses the device of a cggmp24 wallet, and signs on the next with no new preparation.
+pub(crate) async fn cggmp24_comes_back_prepared(deployment: Deployment) {
     let homes = tempfile::tempdir().unwrap();
     let old = Phone::fresh(&deployment, &homes.path().join("old"), "alice").await;
     let code = old.set_up_with_passcode("1234").await;
@@ -119,6 +122,11 @@ async fn a_cggmp24_wallet_signs_at_once_with_the_half_that_was_in_its_backup() {
     let report = third.restore(with_code(&code), &[new.device()]).await.unwrap();
     assert!(matches!(report.wallets[&wallet], WalletOutcome::Restored { prepared: true }));
     third.sign(wallet, &note("once more")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cggmp24_wallet_signs_at_once_with_the_half_that_was_in_its_backup() {
+    cggmp24_comes_back_prepared(Deployment::start().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

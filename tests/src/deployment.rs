@@ -1,10 +1,11 @@
 //! A stack in a temporary directory: as tasks of this process, or as processes of its own.
 
+use crate::aws;
 use sharekeep_local::DataDir;
 use sharekeep_local::process::Supervisor;
 use sharekeep_local::secrecy::Canary;
-use sharekeep_local::stack::{Stack, StackOptions};
-use sharekeep_local::world::{Dump, Purpose, World};
+use sharekeep_local::stack::{Elsewhere, Stack, StackOptions};
+use sharekeep_local::world::{Dump, EmulatedAws, Purpose, World};
 use sharekeep_schemas::fleet;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,7 @@ pub trait Site: Sync {
     fn world(&self) -> &World;
     /// Everything in the store but the rows of hosts, which they write every few seconds.
     fn dump(&self) -> Dump {
-        let mut dump = self.world().database.dump().unwrap();
+        let mut dump = self.world().database().unwrap().dump().unwrap();
         dump.retain(|table, _| !table.ends_with(fleet::TABLE));
         dump
     }
@@ -40,6 +41,7 @@ pub struct Processes {
 pub struct Deployment {
     pub stack: Stack,
     dir: TempDir,
+    elsewhere: Option<Elsewhere>,
 }
 
 /// Tables in which a refused request may leave its traces: nonces, counters, idempotency keys.
@@ -51,9 +53,29 @@ impl Deployment {
     }
 
     pub async fn start_with(options: StackOptions) -> Self {
-        let dir = TempDir::new().unwrap();
+        Self::start_in(TempDir::new().unwrap(), options).await
+    }
+
+    /// Starts on an emulated AWS, with tables and a key of its own there.
+    pub async fn start_on_aws() -> Self {
+        Self::start_on_aws_with(StackOptions::default()).await
+    }
+
+    /// The same with other options.
+    pub async fn start_on_aws_with(options: StackOptions) -> Self {
+        let elsewhere = tokio::task::spawn_blocking(aws::deploy).await.unwrap();
+        Self::start_with(StackOptions { elsewhere: Some(elsewhere), ..options }).await
+    }
+
+    async fn start_in(dir: TempDir, options: StackOptions) -> Self {
+        let elsewhere = options.elsewhere.clone();
         let stack = Stack::start_with(dir.path(), options).await.unwrap();
-        Self { stack, dir }
+        Self { stack, dir, elsewhere }
+    }
+
+    /// The emulated AWS that it is on.
+    pub fn aws(&self) -> Option<&EmulatedAws> {
+        self.elsewhere.as_ref().map(|elsewhere| &elsewhere.aws)
     }
 
     /// Stops everything and starts it again on the same data.
@@ -61,12 +83,11 @@ impl Deployment {
         self.restart_with(StackOptions::default()).await
     }
 
-    /// The same with other options.
+    /// The same with other options, where it was before.
     pub async fn restart_with(self, options: StackOptions) -> Self {
-        let Self { stack, dir } = self;
+        let Self { stack, dir, elsewhere } = self;
         stack.stop().await;
-        let stack = Stack::start_with(dir.path(), options).await.unwrap();
-        Self { stack, dir }
+        Self::start_in(dir, StackOptions { elsewhere, ..options }).await
     }
 
     /// Stops everything; what it leaves behind.

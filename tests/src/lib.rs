@@ -1,5 +1,5 @@
-//! Flows across crates, and what they need: a stack in a temporary directory, and a client made by
-//! hand whose requests a test can bend before they leave.
+//! Flows across crates, and what they need: a stack in a temporary directory or on an emulated AWS
+//! ([`aws`]), and a client made by hand whose requests a test can bend before they leave.
 //!
 //! The tests are in `flows/`, one binary, since each would link the whole stack. This crate trusts
 //! nothing and is part of no program. It unwraps where a test could not go on anyway.
@@ -15,6 +15,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 #![allow(missing_docs, reason = "read by the tests beside it only")]
 
+pub mod aws;
 pub mod ceremony;
 pub mod deployment;
 pub mod hostile;

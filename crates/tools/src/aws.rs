@@ -1,10 +1,12 @@
-//! The stage `aws`: an emulated AWS on this machine, and attacks on what is deployed there.
+//! The stage `aws`: an emulated AWS on this machine, attacks on what is deployed there, and the product
+//! running on it.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
 use crate::command::{cargo, program};
+use crate::lambdas;
 use crate::python::{self, Builds, Environment};
 use crate::setup;
 use crate::stage::Outcome;
@@ -46,6 +48,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Outcome> {
     let (python, environment) = emulator()?;
     let python = environment.programs(workspace, &python)?.join("python");
     let folder = workspace.root().join("tests/aws");
+    let cargo_lambda = lambdas::cargo_lambda(workspace)?;
     program(&python, ["run_tests.py", "unit"]).folder(&folder).run()?;
     // The whole workspace, of which these are a part: its packages alone would be built once more,
     // with other features than the stage of all tests has built them.
@@ -59,7 +62,9 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Outcome> {
         .argument(setup::nextest(workspace)?)
         .arguments(&product)
         // Where there is no emulator these are ignored; nextest fails if it finds none to run.
-        .arguments(&["--test", "kms_on_aws", "--run-ignored", "only", "--then"])
+        .arguments(&["--test", "kms_on_aws", "--test", "flows", "--run-ignored", "only"])
+        // Not for a test of theirs: the functions' programs are built with it, which the flows run.
+        .arguments(&["--test", "suite", "--then"])
         .argument(setup::nextest(workspace)?)
         .arguments(&product)
         .arguments(&["--test", "suite", "--filterset", "test(/^(store|layout)::/)", "--then"])
@@ -67,6 +72,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Outcome> {
         .argument(&python)
         .arguments(&["run_tests.py", "restoring"])
         .env("SHAREKEEP_TEST_FUNCTIONS", workspace.programs("debug"))
+        .env("SHAREKEEP_TEST_CARGO_LAMBDA", cargo_lambda)
         .folder(&folder)
         .run()?;
     deploy_whole(workspace, &folder)?;

@@ -1,6 +1,6 @@
-//! `./dev build lambdas` and `host`: what runs on Amazon Linux, for both architectures.
+//! cargo-lambda, and `./dev build lambdas` and `host`: what runs on Amazon Linux, for both architectures.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
@@ -18,6 +18,15 @@ const CARGO_LAMBDA: Environment = Environment {
 
 /// What Lambda runs on, as `infra/templates/api.yaml` and cargo-lambda call it.
 const ARCHITECTURES: [(&str, &str); 2] = [("arm64", "--arm64"), ("x86_64", "--x86-64")];
+
+/// cargo-lambda, which also emulates what Lambda's programs run on.
+pub(crate) fn cargo_lambda(workspace: &Workspace) -> Result<PathBuf> {
+    Ok(programs(workspace)?.join("cargo-lambda"))
+}
+
+fn programs(workspace: &Workspace) -> Result<PathBuf> {
+    CARGO_LAMBDA.programs(workspace, Path::new("python3"))
+}
 
 /// Builds every binary of `functions` as a zip file: `lambda/arm64/wallets/bootstrap.zip` where
 /// cargo puts what it builds.
@@ -39,7 +48,7 @@ fn build_for_amazon_linux(
     format: &str,
     folder: &str,
 ) -> Result<()> {
-    let path = path_with(CARGO_LAMBDA.programs(workspace, Path::new("python3"))?)?;
+    let path = path_with(programs(workspace)?)?;
     for (architecture, flag) in ARCHITECTURES {
         cargo(["lambda", "build", "--release", "--locked", "-p", package, flag])
             .arguments(&["--output-format", format, "--lambda-dir"])

@@ -36,6 +36,14 @@ pub fn connect_store(endpoint: &str) -> Result<Store, Error> {
 /// [`Error::Store`].
 pub async fn provision_store(store: &Store, tenants: &[SignedTenant]) -> Result<(), Error> {
     store.create_tables().await.map_err(failed)?;
+    provision_tenants(store, tenants).await
+}
+
+/// Puts the operator's tenant documents into tables that are there.
+///
+/// # Errors
+/// [`Error::Store`].
+pub async fn provision_tenants(store: &Store, tenants: &[SignedTenant]) -> Result<(), Error> {
     let writes: Vec<Write> = tenants
         .iter()
         .map(|tenant| Write {

@@ -42,7 +42,7 @@ impl Supervisor {
         let store = connect_store(world.store_endpoint())?;
         provision_store(&store, world.tenants()).await?;
         if let Some(canary) = canary {
-            world.database.plant(canary)?;
+            world.database()?.plant(canary)?;
         }
         let canary = canary.map_or_else(Vec::new, |canary| canary.bytes().to_vec());
         let enclave = start_enclave(program, &data, &world, purpose, &[]).await?;

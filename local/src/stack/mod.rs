@@ -1,25 +1,31 @@
 //! The whole stack as tasks of one process, for flow tests: quick to start, with handles on what
 //! an attacker or a fault would touch.
 
+mod elsewhere;
 mod hosted;
 mod tap;
 
+pub use elsewhere::{Elsewhere, Functions, Serving};
 pub use tap::Recording;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use hosted::{Hosted, Parts};
 use sharekeep_enclave_app::{Enclave, Limits};
 use sharekeep_functions::Config;
 use sharekeep_functions::store::Store;
 use sharekeep_schemas::EnclaveKeyId;
 use sharekeep_schemas::fleet::EnclaveAddress;
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::assemble::{AdjustableClock, build_functions, connect_store, provision_store};
+use crate::assemble::{
+    AdjustableClock, build_functions, connect_store, provision_store, provision_tenants,
+};
 use crate::identity_provider::IdentityProvider;
 use crate::world::{self, Dump, Purpose, World};
 use crate::{DataDir, Error, data_dir};
@@ -38,6 +44,8 @@ pub struct StackOptions {
     pub record: bool,
     /// How many enclaves there are beside the one, each with a host of its own.
     pub further_enclaves: usize,
+    /// What is not in this process; none has all of it here.
+    pub elsewhere: Option<Elsewhere>,
 }
 
 /// A running stack. Dropping it stops it.
@@ -72,17 +80,29 @@ impl Stack {
     pub async fn start_with(dir: &Path, options: StackOptions) -> Result<Self, Error> {
         let data = DataDir::open(dir)?;
         let (listener, port) = listen_where_before(&data).await?;
-        let world = World::start(&data, port, Purpose::Development).await?;
-        let store = connect_store(world.store_endpoint())?;
-        provision_store(&store, world.tenants()).await?;
+        let StackOptions { limits, record, further_enclaves, elsewhere } = options;
+        let aws = elsewhere.as_ref().map(|elsewhere| &elsewhere.aws);
+        let world = World::start_on(&data, port, Purpose::Development, aws).await?;
+        let store = match aws {
+            None => {
+                let store = connect_store(world.store_endpoint())?;
+                provision_store(&store, world.tenants()).await?;
+                store
+            }
+            Some(aws) => {
+                let store = Store::connect(aws.store_settings()?);
+                provision_tenants(&store, world.tenants()).await?;
+                store
+            }
+        };
 
         let stop = CancellationToken::new();
         let clock = AdjustableClock::default();
-        let limits = options.limits.unwrap_or_else(|| Limits { primes: 0, ..Limits::default() });
+        let limits = limits.unwrap_or_else(|| Limits { primes: 0, ..Limits::default() });
         let [client_traffic, enclave_traffic, egress_traffic] =
             [(); 3].map(|()| Recording::default());
         let (mut front, mut egress_socket) = (listener, world.egress_socket().to_owned());
-        if options.record {
+        if record {
             let behind = world::listen(0).await?;
             let address = behind.local_addr().map_err(|e| Error::io("ask", "a socket", e))?;
             tap::tap_tcp(front, address, client_traffic.clone(), stop.clone());
@@ -91,23 +111,23 @@ impl Stack {
             tap::tap_unix(&tapped, egress_socket, egress_traffic.clone(), stop.clone())?;
             egress_socket = tapped;
         }
-        let service = build_functions(
-            store.clone(),
-            Config { expected_pcrs: world.measurements().to_vecs(), ..Config::default() },
-            Arc::new(clock.clone()),
-        );
-        let stopped = stop.clone().cancelled_owned();
-        let functions = tokio::spawn(async move {
-            if let Err(error) = axum::serve(front, service).with_graceful_shutdown(stopped).await {
-                tracing::error!(%error, "the functions stopped");
+        let functions = match elsewhere {
+            None => {
+                let service = build_functions(
+                    store.clone(),
+                    Config { expected_pcrs: world.measurements().to_vecs(), ..Config::default() },
+                    Arc::new(clock.clone()),
+                );
+                serve_here(front, service, stop.clone())
             }
-        });
+            Some(Elsewhere { functions, .. }) => tokio::spawn(functions.serve(front, stop.clone())),
+        };
         let parts = Parts { limits, clock: clock.clone(), egress_socket };
         let mut hosted = Vec::new();
-        for number in 0..=options.further_enclaves {
+        for number in 0..=further_enclaves {
             let socket = data.path(&format!("run/enclave-{number}.sock"));
             let tapped = data.path(&format!("run/tapped-{number}.sock"));
-            let tapped = options.record.then_some(tapped.as_path());
+            let tapped = record.then_some(tapped.as_path());
             if let Some(tapped) = tapped {
                 tap::tap_unix(tapped, socket.clone(), enclave_traffic.clone(), stop.clone())?;
             }
@@ -208,7 +228,7 @@ impl Stack {
     /// # Errors
     /// [`Error::Database`].
     pub fn dump(&self) -> Result<Dump, Error> {
-        self.world.database.dump()
+        self.world.database()?.dump()
     }
 
     /// Replaces the first enclave by a fresh one, as after a crash: its memory and its keys are gone.
@@ -249,6 +269,16 @@ impl Drop for Stack {
     }
 }
 
+/// The functions' routers as a task of this process.
+fn serve_here(front: TcpListener, service: Router, stop: CancellationToken) -> JoinHandle<()> {
+    let stopped = stop.cancelled_owned();
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(front, service).with_graceful_shutdown(stopped).await {
+            tracing::error!(%error, "the functions stopped");
+        }
+    })
+}
+
 /// Idle connections may keep a server from ending by itself.
 async fn wait_or_abort(mut task: JoinHandle<()>) {
     if tokio::time::timeout(STOP_PATIENCE, &mut task).await.is_err() {
@@ -257,7 +287,7 @@ async fn wait_or_abort(mut task: JoinHandle<()>) {
 }
 
 /// Clients know the service by its port, so a second start must have the same.
-async fn listen_where_before(data: &DataDir) -> Result<(tokio::net::TcpListener, u16), Error> {
+async fn listen_where_before(data: &DataDir) -> Result<(TcpListener, u16), Error> {
     let path = data.path("run/port");
     let kept = data_dir::read(&path)?
         .and_then(|text| std::str::from_utf8(&text).ok().and_then(|t| t.trim().parse().ok()));

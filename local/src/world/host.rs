@@ -116,10 +116,12 @@ pub(super) fn carry_out(
     Ok(())
 }
 
-/// Serves credentials. The software KMS checks the attestation document and no request signature, so
-/// they are none.
-pub(super) fn hand_out(socket: &Path, background: &Background) -> Result<(), Error> {
-    let credentials = Credentials::new("local", "local", None, None, "local");
+/// Serves credentials.
+pub(super) fn hand_out(
+    socket: &Path,
+    credentials: Credentials,
+    background: &Background,
+) -> Result<(), Error> {
     let (listener, hand_out) = (bind(socket)?, HandOut::new(credentials));
     in_background(background, |drain| hand_out.serve(listener, drain));
     Ok(())

@@ -2,6 +2,7 @@
 //! identity provider, the way out of the enclave, and the operator who signs for all of it.
 
 mod database;
+mod emulated;
 mod host;
 mod measurements;
 mod operator;
@@ -10,6 +11,7 @@ mod start;
 mod tenants;
 
 pub use database::{Database, Dump};
+pub use emulated::EmulatedAws;
 pub(crate) use host::{Host, bind};
 pub use measurements::Measurements;
 pub use operator::{DEPLOYMENT, REGION};
@@ -37,12 +39,9 @@ pub(crate) const STORE_FILE: &str = "store/sharekeep.db";
 
 /// The running world. Dropping it stops it.
 pub struct World {
-    /// The embedded DynamoDB.
-    pub database: Database,
     /// The development identity provider.
     pub identity_provider: IdentityProvider,
-    /// The software KMS, with its switches for faults.
-    pub kms: Arc<SoftKms>,
+    embedded: Option<Embedded>,
     store_endpoint: String,
     nsm_root: NsmRoot,
     measurements: Measurements,
@@ -51,6 +50,12 @@ pub struct World {
     egress_socket: PathBuf,
     credentials_socket: PathBuf,
     background: Background,
+}
+
+/// What takes AWS's place.
+struct Embedded {
+    database: Database,
+    kms: Arc<SoftKms>,
 }
 
 /// A tenant's document as the store holds it.
@@ -64,7 +69,25 @@ pub struct SignedTenant {
 }
 
 impl World {
-    /// Where the embedded DynamoDB speaks its protocol.
+    /// The embedded DynamoDB.
+    ///
+    /// # Errors
+    /// [`Error::Elsewhere`] on an emulated AWS.
+    pub fn database(&self) -> Result<&Database, Error> {
+        let embedded = self.embedded.as_ref().ok_or(Error::Elsewhere("the database"))?;
+        Ok(&embedded.database)
+    }
+
+    /// The software KMS, with its switches for faults.
+    ///
+    /// # Errors
+    /// [`Error::Elsewhere`] on an emulated AWS.
+    pub fn kms(&self) -> Result<&SoftKms, Error> {
+        let embedded = self.embedded.as_ref().ok_or(Error::Elsewhere("the KMS"))?;
+        Ok(&embedded.kms)
+    }
+
+    /// Where DynamoDB's protocol is spoken.
     pub fn store_endpoint(&self) -> &str {
         &self.store_endpoint
     }

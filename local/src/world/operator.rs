@@ -10,6 +10,7 @@ use sharekeep_schemas::tenant::{
 use sharekeep_schemas::trust::{MAX_TRUST_BYTES, TrustConfiguration};
 use zeroize::Zeroizing;
 
+use super::EmulatedAws;
 use crate::{DataDir, Error, data_dir};
 
 /// The name of the deployment, bound into every KMS encryption context.
@@ -38,16 +39,21 @@ impl Operator {
         data: &DataDir,
         authorities_pem: &str,
         identity_provider_port: u16,
+        emulated: Option<&EmulatedAws>,
     ) -> Result<(TrustConfiguration, Vec<u8>), Error> {
         let path = data.path("trust.cbor");
         let bytes = data_dir::read_or_create(&path, || {
+            let (deployment, kms_key_arn) = match emulated {
+                Some(aws) => (aws.deployment.clone(), aws.key_arn.clone()),
+                None => (DEPLOYMENT.to_owned(), new_key_arn()?),
+            };
             let trust = TrustConfiguration {
                 version: 1,
-                deployment: DEPLOYMENT.to_owned(),
+                deployment,
                 operator_key: ByteArray::new(self.key.verifying_key().to_bytes()),
                 release_keys: vec![ByteArray::new(self.release_key.verifying_key().to_bytes())],
                 release_threshold: 1,
-                kms_key_arn: new_key_arn()?,
+                kms_key_arn,
                 kms_region: REGION.to_owned(),
                 kms_authorities_pem: Some(authorities_pem.to_owned()),
                 egress_hosts: vec![format!("localhost:{identity_provider_port}")],

@@ -1,6 +1,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use aws_credential_types::Credentials;
 use sharekeep_enclave_host::egress::{Allowlist, Reach};
 use sharekeep_testkit::{DevCa, NsmRoot, SoftKms, SoftKmsSettings};
 use tokio::net::TcpListener;
@@ -8,7 +9,10 @@ use tokio_rustls::rustls::ServerConfig;
 
 use super::host;
 use super::operator::{Operator, REGION};
-use super::{Database, Measurements, Purpose, STORE_FILE, SignedTenant, World, tenants};
+use super::{
+    Database, Embedded, EmulatedAws, Measurements, Purpose, STORE_FILE, SignedTenant, World,
+    tenants,
+};
 use crate::background::Background;
 use crate::identity_provider::IdentityProvider;
 use crate::{DataDir, Error, data_dir, tls};
@@ -22,8 +26,21 @@ impl World {
     /// # Errors
     /// Whatever part does not start.
     pub async fn start(data: &DataDir, port: u16, purpose: Purpose) -> Result<Self, Error> {
+        Self::start_on(data, port, purpose, None).await
+    }
+
+    /// The same with an emulated AWS in place of the embedded database and KMS, if there is one.
+    ///
+    /// # Errors
+    /// Whatever part does not start.
+    pub async fn start_on(
+        data: &DataDir,
+        port: u16,
+        purpose: Purpose,
+        emulated: Option<&EmulatedAws>,
+    ) -> Result<Self, Error> {
         let background = Background::default();
-        let started = Self::start_in(data, port, purpose, &background).await;
+        let started = Self::start_in(data, port, purpose, emulated, &background).await;
         if started.is_err() {
             background.stop().await;
         }
@@ -34,6 +51,7 @@ impl World {
         data: &DataDir,
         port: u16,
         purpose: Purpose,
+        emulated: Option<&EmulatedAws>,
         background: &Background,
     ) -> Result<Self, Error> {
         let authority = DevCa::load_or_create(&data.path("ca")).map_err(twin("authority"))?;
@@ -47,21 +65,42 @@ impl World {
 
         let operator = Operator::load_or_create(data)?;
         let (trust, trust_bytes) =
-            operator.trust(data, &authorities_pem, identity_provider.port())?;
-        let measurements = Measurements::of(&trust_bytes);
+            operator.trust(data, &authorities_pem, identity_provider.port(), emulated)?;
+        let measurements =
+            emulated.map_or_else(|| Measurements::of(&trust_bytes), |aws| aws.measurements);
         measurements.write_allowlist(&data.path("pcrs.json"))?;
 
         let nsm_root = NsmRoot::load_or_create(&data.path("nsm")).map_err(twin("nsm"))?;
         data_dir::write(&data.path("root.der"), nsm_root.root_der())?;
 
-        let kms = Arc::new(SoftKms::new(SoftKmsSettings {
-            key_arn: trust.kms_key_arn.clone(),
-            master_key: data_dir::secret_key(&data.path("kms/master-key"))?,
-            nsm_root_der: nsm_root.root_der().to_vec(),
-            allowed_pcrs: vec![measurements.0],
-        }));
         let kms_host = format!("kms.{REGION}.amazonaws.com");
-        let kms_address = serve_kms(&authority, &kms_host, Arc::clone(&kms), background).await?;
+        let kms_listener = listen(0).await?;
+        let kms_address = kms_listener.local_addr().map_err(|e| Error::io("ask", "a socket", e))?;
+        let kms_tls = server_tls(&authority, &[&kms_host])?;
+        let (embedded, store_endpoint, credentials) = match emulated {
+            None => {
+                let kms = Arc::new(SoftKms::new(SoftKmsSettings {
+                    key_arn: trust.kms_key_arn.clone(),
+                    master_key: data_dir::secret_key(&data.path("kms/master-key"))?,
+                    nsm_root_der: nsm_root.root_der().to_vec(),
+                    allowed_pcrs: vec![measurements.0],
+                }));
+                let router = sharekeep_testkit::kms_router(Arc::clone(&kms));
+                tls::serve(kms_listener, kms_tls, router, background);
+                let database = Database::open(&data.path(STORE_FILE))?;
+                let endpoint = database.serve(background).await?;
+                // The software KMS checks the attestation document and no request signature, so
+                // they are none.
+                let credentials = Credentials::new("local", "local", None, None, "local");
+                (Some(Embedded { database, kms }), endpoint, credentials)
+            }
+            Some(aws) => {
+                let root = aws.nsm_roots.join(&aws.deployment).with_extension("der");
+                data_dir::write(&root, nsm_root.root_der())?;
+                tls::carry(kms_listener, kms_tls, aws.address, background);
+                (None, aws.endpoint(), aws.host_role.clone())
+            }
+        };
 
         let provider = identity_provider.port();
         let mut allowed = Allowlist::default();
@@ -76,10 +115,8 @@ impl World {
         let egress_socket = data.path("run/egress.sock");
         host::carry_out(&egress_socket, allowed, background)?;
         let credentials_socket = data.path("run/credentials.sock");
-        host::hand_out(&credentials_socket, background)?;
+        host::hand_out(&credentials_socket, credentials, background)?;
 
-        let database = Database::open(&data.path(STORE_FILE))?;
-        let store_endpoint = database.serve(background).await?;
         let origins = [format!("127.0.0.1:{port}"), format!("localhost:{port}")];
         let tenants = tenants::documents(&identity_provider, &authorities_pem, &origins)
             .into_iter()
@@ -90,10 +127,9 @@ impl World {
             })
             .collect::<Result<_, Error>>()?;
         Ok(Self {
-            database,
+            embedded,
             store_endpoint,
             identity_provider,
-            kms,
             nsm_root,
             measurements,
             trust_bytes,
@@ -133,19 +169,6 @@ pub(crate) async fn listen(port: u16) -> Result<TcpListener, Error> {
     TcpListener::bind(address)
         .await
         .map_err(|source| Error::Listen { address: address.to_string(), source })
-}
-
-async fn serve_kms(
-    authority: &DevCa,
-    host: &str,
-    kms: Arc<SoftKms>,
-    background: &Background,
-) -> Result<SocketAddr, Error> {
-    let listener = listen(0).await?;
-    let address = listener.local_addr().map_err(|e| Error::io("ask", "a socket", e))?;
-    let tls = server_tls(authority, &[host])?;
-    tls::serve(listener, tls, sharekeep_testkit::kms_router(kms), background);
-    Ok(address)
 }
 
 fn server_tls(authority: &DevCa, names: &[&str]) -> Result<Arc<ServerConfig>, Error> {

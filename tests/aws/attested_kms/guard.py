@@ -25,6 +25,8 @@ LOG = logging.getLogger(__name__)
 # it runs), and how envelopes are written.
 ROOTS_VARIABLE = "SHAREKEEP_TEST_NSM_ROOTS"
 FORM_VARIABLE = "SHAREKEEP_TEST_KMS_ENVELOPE"
+# A folder with a file for each key whose users are told to come back later, named by the key's id.
+BUSY_VARIABLE = "SHAREKEEP_TEST_KMS_BUSY"
 
 # The member of an answer that only the recipient may read.
 SECRETS = {
@@ -91,6 +93,8 @@ def _remembering(assume_role: Callable) -> Callable:
 def _in_front(operation: str, behind: Callable) -> Callable:
     def answer(context: RequestContext, request):
         request = dict(request or {})
+        if operation in SECRETS and _is_busy(request):
+            raise _refusal("ThrottlingException", "Rate exceeded")
         attested = _attested(request.pop("Recipient", None))
         if not (context.is_internal_call and operation in DEPLOYING):
             _authorize(operation, context, request, attested)
@@ -98,6 +102,11 @@ def _in_front(operation: str, behind: Callable) -> Callable:
         return _without_plaintext(operation, context, request, attested, response)
 
     return answer
+
+
+def _is_busy(request) -> bool:
+    key = (request.get("KeyId") or "").rpartition("/")[2]
+    return key in os.listdir(os.environ[BUSY_VARIABLE])
 
 
 def _attested(recipient) -> attestation.Attested | None:

@@ -51,7 +51,7 @@ const CHECKS: &[Check] = &[
     Check { name: "docs", job: "documentation, warnings denied", run: build::docs },
     Check { name: "tests", job: "unit and flow tests", run: build::tests },
     Check { name: "doctests", job: "examples in the documentation", run: build::doctests },
-    Check { name: "aws", job: "attacks on an emulated deployment", run: aws::check },
+    Check { name: "aws", job: "attacks and flows on an emulated deployment", run: aws::check },
     Check { name: "fuzz", job: "seeds of the fuzz targets", run: fuzz::replay },
 ];
 
