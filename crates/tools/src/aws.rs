@@ -62,7 +62,11 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Outcome> {
         .arguments(&["--test", "kms_on_aws", "--run-ignored", "only", "--then"])
         .argument(setup::nextest(workspace)?)
         .arguments(&product)
-        .arguments(&["--test", "suite", "--filterset", "test(/^(store|layout)::/)"])
+        .arguments(&["--test", "suite", "--filterset", "test(/^(store|layout)::/)", "--then"])
+        // The janitor was built with that suite.
+        .argument(&python)
+        .arguments(&["run_tests.py", "restoring"])
+        .env("SHAREKEEP_TEST_FUNCTIONS", workspace.programs("debug"))
         .folder(&folder)
         .run()?;
     deploy_whole(workspace, &folder)?;
