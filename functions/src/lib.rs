@@ -24,6 +24,7 @@
 //! # }
 //! ```
 
+pub mod archive;
 mod attestation;
 mod backup;
 mod ceremony;

@@ -28,6 +28,7 @@ pub const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("enclave_records", enclave::records),
     ("enclave_route", enclave::route_of),
     ("enclave_token", enclave::token),
+    ("functions_archive", functions::archive),
     ("functions_cursor", functions::cursor),
     ("functions_request", functions::request),
     ("functions_store", functions::store),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from operate import Refused, edge, fleet, release, smoke
+from operate import Refused, edge, fleet, release, smoke, tables
 from operate.accounts import Accounts
 from operate.agreement import Agreement, say
 from operate.policy import Named
@@ -40,6 +40,8 @@ class Deployment:
     loss_of_data: bool = False
     # The operator of the service says so to the one of the key.
     old_image_has_gone: bool = False
+    # What those who use the tables are told: parameters of templates.
+    told_of_tables: dict[str, str] = field(default_factory=dict)
     _stacks: dict[str, Stacks] = field(default_factory=dict)
 
     def run(self) -> None:
@@ -47,7 +49,7 @@ class Deployment:
         if self.only == "key":
             return self.key_alone()
         key_arn = self.key_for_service()
-        self.stack("storage", Prefix=self.settings.prefix)
+        self.told_of_tables = self.storage()
         network = self.stack("network", Prefix=self.settings.prefix)
         bucket = self.stack("artifacts").outputs["ArtifactBucket"]
         if self.settings.image is None:
@@ -134,6 +136,17 @@ class Deployment:
 
     # The service.
 
+    def storage(self) -> dict[str, str]:
+        """Brings the tables that are in use up to date; returns what those who use them are told."""
+        used = tables.in_use(self.accounts)
+        stack = used.stack()
+        own = {"Prefix": used.prefix}
+        if stack and "RestoredFrom" in stack.parameters:
+            own["RestoredFrom"] = stack.parameters["RestoredFrom"]
+        own |= self.settings.parameters.get("storage", {})
+        stack = used.stacks.bring_up_to_date("storage", own, self.agreement, self.loss_of_data)
+        return tables.parameters(used, stack.outputs)
+
     def upload(self, bucket: str) -> release.Release:
         """Builds what runs and brings it into the bucket; returns the functions'."""
         settings = self.settings
@@ -155,6 +168,7 @@ class Deployment:
         self.stack(
             "hosts",
             Prefix=self.settings.prefix,
+            TablePrefix=self.told_of_tables["TablePrefix"],
             Subnets=network.outputs["HostSubnets"],
             SecurityGroup=network.outputs["HostsGroup"],
             KeyArn=key_arn,
@@ -182,6 +196,7 @@ class Deployment:
                 Release=functions.folder,
                 Architecture=self.settings.architecture,
                 ExpectedPcrs=",".join(self.settings.image.pcrs),
+                **self.told_of_tables,
                 **more,
             )
 
@@ -215,6 +230,7 @@ class Deployment:
         self.stack(
             "watch",
             Prefix=self.settings.prefix,
+            TablePrefix=self.told_of_tables["TablePrefix"],
             ApiId=api.outputs["ApiId"],
             Topic=self.settings.alarm_topic,
             **({"HostsMin": hosts_min} if hosts_min else {}),

@@ -6,12 +6,12 @@ the state in which nobody can use it.
 
 import argparse
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from botocore.exceptions import ClientError
 
-from operate import Refused
+from operate import Refused, tables
 from operate.accounts import Accounts
 from operate.agreement import Agreement, answer, say, table
 from operate.deploy import Deployment, reported
@@ -27,7 +27,6 @@ WITHOUT_DATA = (
     ("service", "hosts"),
     ("service", "network"),
 )
-WITH_DATA = ("storage", "artifacts")
 KEY_DELETION_DAYS = 30
 GB = 1e9
 # US dollars a month, list prices of us-east-1 in 2026: storage and backups of a table, storage of a
@@ -79,11 +78,14 @@ class Destruction:
 
     def say_what_is_kept(self) -> None:
         rows = [("kept", "what", "GB", "USD/month")]
-        for account, template in [("service", it) for it in WITH_DATA] + [("keys", "key")]:
-            if self.only and self.only != account:
-                continue
-            for kind, name in self._held(account, template):
-                rows.append((kind, name, *self._cost(kind, name)))
+        held = []
+        if self.only != "key":
+            held += [
+                it for one, template in self._with_data() for it in one._held("service", template)
+            ]
+        if self.only != "service":
+            held += self._held("keys", "key")
+        rows += [(kind, name, *self._cost(kind, name)) for kind, name in held]
         if len(rows) > 1:
             say("\nKept, with their stacks; the prices are rough:")
             say(table(rows))
@@ -96,14 +98,22 @@ class Destruction:
         """Deletes what can be deleted, and says what cannot be yet."""
         left = []
         if self.only != "key":
-            for template in WITH_DATA:
-                left += self._delete_held("service", template)
+            for one, template in self._with_data():
+                left += one._delete_held("service", template)
         if self.only != "service":
             left += self._delete_held("keys", "key")
         for line in left:
             say(f"  {line}")
         if left:
             say("Give the same command again when these can go.")
+
+    def _with_data(self) -> list[tuple["Destruction", str]]:
+        """Stacks of the service with data: those of all tables, also such as a restore replaced."""
+        storages = (
+            replace(self, settings=of.settings, accounts=of.accounts)
+            for of in tables.existing(self.accounts)
+        )
+        return [*((one, "storage") for one in storages), (self, "artifacts")]
 
     def stacks(self, account: str) -> Stacks:
         return self._deployment().stacks(account)

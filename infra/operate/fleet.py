@@ -2,7 +2,7 @@
 
 import time
 
-from operate import Refused
+from operate import Refused, tables
 from operate.accounts import Accounts
 from operate.agreement import say
 
@@ -58,7 +58,7 @@ def _enclaves(accounts: Accounts, now: float) -> set[str]:
     """Where functions find enclaves: addresses without ports."""
     pages = accounts.service("dynamodb").get_paginator("query")
     rows = pages.paginate(
-        TableName=f"{accounts.settings.prefix}fleet",
+        TableName=tables.in_use(accounts).table("fleet"),
         KeyConditionExpression="pk = :enclave",
         ExpressionAttributeValues={":enclave": {"S": "enclave"}},
         ConsistentRead=True,

@@ -9,11 +9,17 @@ use crate::kms_away::{
 };
 use crate::main_job::main_job;
 use crate::messages::every_kind_of_message_is_signed;
-use crate::passcodes::wrong_twice_then_right;
+use crate::passcodes::{wrong, wrong_twice_then_right};
 use crate::restore::{cggmp24_comes_back_prepared, each_factor_restores};
 use crate::sign_in::password_opens_a_session;
+use sharekeep::Home;
+use sharekeep_enclave_app::Limits;
+use sharekeep_local::stack::StackOptions;
 use sharekeep_schemas::{Protocol, Scheme};
-use sharekeep_tests::{Deployment, Request, Site};
+use sharekeep_tests::aws::photograph;
+use sharekeep_tests::message::note;
+use sharekeep_tests::phone::{passphrase, with_passcode};
+use sharekeep_tests::{Deployment, Phone, Request, Site};
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the emulated AWS: ./dev test aws"]
@@ -111,4 +117,46 @@ async fn pages_pictures_and_preflights_come_through_the_gateway_as_they_are_serv
     assert_eq!(preflight.send(&to).await.status, 200);
     let unknown = Request::get(&to, "/v1/nothing").send(&to).await;
     assert_eq!((unknown.status, &*unknown.body), (404, &br#"{"message":"Not Found"}"#[..]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the emulated AWS: ./dev test aws"]
+async fn after_the_tables_were_restored_wallets_sign_and_no_guess_is_given_back() {
+    // The next enclave shall not have to wait until this one's lease of the passcode is over.
+    let limits = Some(Limits { primes: 0, guess_lease_s: 1, ..Limits::default() });
+    let options = StackOptions { limits, ..StackOptions::default() };
+    let deployment = Deployment::start_on_aws_with(options).await;
+    let homes = tempfile::tempdir().unwrap();
+    let (old, new) = (homes.path().join("old"), homes.path().join("new"));
+    let then = homes.path().join("tables");
+    let (first, second, lost) = {
+        let phone = Phone::fresh(&deployment, &old, "alice").await;
+        phone.set_up_with_passcode("1234").await;
+        let first = phone.create_frost().await;
+        let (aws, file) = (deployment.aws().unwrap().clone(), then.clone());
+        tokio::task::spawn_blocking(move || photograph(&aws, &file)).await.unwrap();
+
+        let second = phone.create_frost().await;
+        let other = Phone::fresh(&deployment, &new, "alice").await;
+        for (text, left) in [("4321", 9), ("1243", 8)] {
+            let error = other.restore(with_passcode(text), &[]).await.err().unwrap();
+            assert_eq!(wrong(&error), left);
+        }
+        (first, second, phone.device())
+    };
+    let deployment = deployment.restored(then).await;
+    let again = async |home| {
+        let home = Home::open(home).unwrap().unlock(&passphrase()).unwrap();
+        Phone::sign_in(&deployment, home, "alice").await
+    };
+    let phone = again(&old).await;
+    phone.sign(first, &note("made before")).await;
+    phone.sign(second, &note("made after")).await;
+    // Then there were ten guesses; and this enclave has never heard of any.
+    let other = again(&new).await;
+    let error = other.restore(with_passcode("4321"), &[]).await.err().unwrap();
+    assert_eq!(wrong(&error), 7);
+    assert!(other.restore(with_passcode("1234"), &[lost]).await.unwrap().is_complete());
+    other.sign(first, &note("on another device")).await;
+    other.sign(second, &note("on another device")).await;
 }

@@ -42,7 +42,7 @@ fn factor_item(deployment: &Deployment, factor: FactorId) -> (String, Value) {
     only_item(deployment, "factors", |item| item["sk"]["S"] == format!("factor#{factor}"))
 }
 
-fn wrong(error: &Error) -> u32 {
+pub(crate) fn wrong(error: &Error) -> u32 {
     match error {
         Error::WrongPasscode { guesses_left, .. } => *guesses_left,
         other => panic!("{other}"),

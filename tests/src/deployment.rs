@@ -90,6 +90,15 @@ impl Deployment {
         Self::start_in(dir, StackOptions { elsewhere, ..options }).await
     }
 
+    /// Stops everything, restores the tables on the emulated AWS to a photograph, and starts again.
+    pub async fn restored(self, photograph: PathBuf) -> Self {
+        let Self { stack, dir, elsewhere } = self;
+        stack.stop().await;
+        let restored = move || aws::restored(elsewhere.unwrap(), &photograph);
+        let elsewhere = Some(tokio::task::spawn_blocking(restored).await.unwrap());
+        Self::start_in(dir, StackOptions { elsewhere, ..StackOptions::default() }).await
+    }
+
     /// Stops everything; what it leaves behind.
     pub async fn stop(self) -> TempDir {
         self.stack.stop().await;

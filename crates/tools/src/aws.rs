@@ -67,7 +67,11 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Outcome> {
         .arguments(&["--test", "suite", "--run-ignored", "only", "--then"])
         .argument(setup::nextest(workspace)?)
         .arguments(&product)
-        .arguments(&["--test", "suite", "--filterset", "test(/^(store|layout)::/)"])
+        .arguments(&["--test", "suite", "--filterset", "test(/^(store|layout)::/)", "--then"])
+        // The janitor was built with that suite.
+        .argument(&python)
+        .arguments(&["run_tests.py", "restoring"])
+        .env("SHAREKEEP_TEST_FUNCTIONS", workspace.programs("debug"))
         .env("SHAREKEEP_TEST_CARGO_LAMBDA", cargo_lambda)
         .folder(&folder)
         .run()?;

@@ -50,6 +50,20 @@ impl Store {
         "events",
         "ceremonies",
     ];
+    /// Names of the tables whose changes are archived, so that a restore brings nothing in them back
+    /// that was: all that hold records but `ceremonies`. A ceremony is over when the enclave that
+    /// holds its state is, whatever its record says.
+    pub const ARCHIVED_TABLES: &[&str] = &[
+        "tenants",
+        "data_keys",
+        "metadata",
+        "sessions",
+        "devices",
+        "wallets",
+        "backups",
+        "factors",
+        "events",
+    ];
     /// Names of the tables that are the functions' own.
     pub(crate) const IDEMPOTENCY_TABLE: &str = "idempotency";
     /// Nonces and rate counters.

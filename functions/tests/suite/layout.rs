@@ -1,6 +1,7 @@
 use crate::world::empty_store;
 use aws_sdk_dynamodb::types::{KeySchemaElement, TableDescription};
 use serde_json::{Map, Value, json};
+use sharekeep_functions::store::Store;
 use std::path::Path;
 
 /// What templates must make is what functions make for the embedded default: `./dev test infra`
@@ -17,6 +18,7 @@ async fn the_layout_of_tables_is_the_one_in_the_repository() {
         let ttl = ttl.time_to_live_description().and_then(|it| it.attribute_name());
         layout["time_to_live"] = json!(ttl.unwrap());
         let name = name.rsplit('-').next().unwrap();
+        layout["archived"] = json!(Store::ARCHIVED_TABLES.contains(&name));
         made.insert(name.to_owned(), layout);
     }
     let made = serde_json::to_string_pretty(&made).unwrap() + "\n";

@@ -20,7 +20,7 @@ use http::{HeaderName, HeaderValue, Request, StatusCode};
 use rand_core::OsRng;
 use sharekeep_channel::signature::{Nonce, RequestParts, SessionSigningKey, sign};
 use sharekeep_functions::store::{Cursor, Store, TablePrefix};
-use sharekeep_functions::{Clock, Config, Fleet, State, app};
+use sharekeep_functions::{Clock, Config, Fleet, State, app, archive};
 use sharekeep_schemas::enclave::{
     BackupRow, DeviceRow, EventRow, FactorRow, RecordKey, RecordQuery, WalletRow,
 };
@@ -37,6 +37,19 @@ pub(crate) fn cursor(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else { return };
     if let Ok(cursor) = Cursor::decode(text) {
         assert_eq!(cursor.encode(), text);
+    }
+}
+
+/// A batch of a table's stream: its objects are of whole lines, whatever is in it.
+pub(crate) fn archive(bytes: &[u8]) {
+    let Ok(event) = serde_json::from_slice(bytes) else { return };
+    let Ok(objects) = archive::objects(event) else { return };
+    for object in objects {
+        assert!(object.key.is_ascii() && !object.key.contains(".."));
+        for line in object.body.split_inclusive(|byte| *byte == b'\n') {
+            assert!(line.ends_with(b"\n"));
+            serde_json::from_slice::<serde_json::Value>(line).expect("a line is JSON");
+        }
     }
 }
 

@@ -8,6 +8,7 @@ import unittest
 from botocore.exceptions import ClientError
 
 import deployment
+from operate.tables import archived
 
 PREFIX = os.environ["SHAREKEEP_TABLE_PREFIX"]
 
@@ -31,7 +32,11 @@ class Storage(unittest.TestCase):
                 self.assertTrue(name.startswith(PREFIX))
                 table = self.tables.describe_table(TableName=name)["Table"]
                 self.assertEqual(table["BillingModeSummary"]["BillingMode"], "PAY_PER_REQUEST")
-                self.assertEqual(table["StreamSpecification"]["StreamViewType"], "NEW_IMAGE")
+                if name.removeprefix(PREFIX) in archived():
+                    stream = table["StreamSpecification"]
+                    self.assertEqual(stream["StreamViewType"], "NEW_AND_OLD_IMAGES")
+                else:
+                    self.assertNotIn("StreamSpecification", table)
                 self.assertEqual(table["SSEDescription"]["Status"], "ENABLED")
                 ttl = self.tables.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
                 self.assertEqual(ttl["AttributeName"], "expires_at")

@@ -129,5 +129,5 @@ class Releases(unittest.TestCase):
             self.assertEqual(entry.external_attr >> 16 & 0o777, 0o755)
 
     def test_what_was_not_built_is_named(self):
-        with self.assertRaisesRegex(Refused, "recovery/bootstrap.zip"):
+        with self.assertRaisesRegex(Refused, "janitor/bootstrap.zip"):
             release.functions(Path("/nowhere"), "arm64", TEMPLATES)

@@ -115,7 +115,7 @@ pub(super) fn functions() -> usize {
 }
 
 /// A program of the functions, which is built beside the tests.
-fn program(name: &str) -> PathBuf {
+pub(super) fn program(name: &str) -> PathBuf {
     let tests = std::env::current_exe().unwrap();
     // `deps/` is below where programs are.
     let path = tests.parent().unwrap().with_file_name(name);

@@ -55,23 +55,23 @@ pub fn deploy() -> Elsewhere {
         deployed.host_credentials;
     let host_role =
         Credentials::new(access_key_id, secret_access_key, Some(session_token), None, "emulated");
-    let environment = environment(endpoint.clone(), table_prefix.clone(), &pcrs);
-    Elsewhere {
-        aws: EmulatedAws {
-            address: endpoint.strip_prefix("http://").unwrap().parse().unwrap(),
-            table_prefix,
-            account: ACCOUNT.to_owned(),
-            deployment: name,
-            key_arn: deployed.key_arn,
-            measurements,
-            nsm_roots: given("SHAREKEEP_TEST_NSM_ROOTS").into(),
-            host_role,
-        },
-        functions: Arc::new(Lambdas {
-            emulator: given("SHAREKEEP_TEST_CARGO_LAMBDA").into(),
-            environment,
-        }),
-    }
+    with_functions(EmulatedAws {
+        address: endpoint.strip_prefix("http://").unwrap().parse().unwrap(),
+        table_prefix,
+        account: ACCOUNT.to_owned(),
+        deployment: name,
+        key_arn: deployed.key_arn,
+        measurements,
+        nsm_roots: given("SHAREKEEP_TEST_NSM_ROOTS").into(),
+        host_role,
+    })
+}
+
+fn with_functions(aws: EmulatedAws) -> Elsewhere {
+    let pcrs = aws.measurements.0.map(hex::encode);
+    let environment = environment(aws.endpoint(), aws.table_prefix.clone(), &pcrs);
+    let emulator = given("SHAREKEEP_TEST_CARGO_LAMBDA").into();
+    Elsewhere { aws, functions: Arc::new(Lambdas { emulator, environment }) }
 }
 
 /// What a function finds in its environment besides what Lambda puts there.
@@ -84,6 +84,28 @@ fn environment(endpoint: String, table_prefix: String, pcrs: &[String]) -> Envir
         ("SHAREKEEP_TABLE_PREFIX", table_prefix),
         ("SHAREKEEP_EXPECTED_PCRS", pcrs.join(",")),
     ]
+}
+
+/// Notes what the tables hold now, in place of their recovery to this moment.
+pub fn photograph(aws: &EmulatedAws, file: &Path) {
+    script("go_back.py", &["photograph", &aws.deployment, text(file)]);
+}
+
+/// Archives with the janitor what was committed, and restores the tables to a photograph with
+/// `infra/restore`. Nobody may use the tables meanwhile.
+pub fn restored(elsewhere: Elsewhere, photograph: &Path) -> Elsewhere {
+    let Elsewhere { mut aws, .. } = elsewhere;
+    let janitor = lambdas::program("janitor");
+    let folder = text(janitor.parent().unwrap()).to_owned();
+    let prefix = script("go_back.py", &["restore", &aws.deployment, text(photograph), &folder]);
+    let prefix = prefix.lines().last().unwrap().to_owned();
+    assert_ne!(prefix, aws.table_prefix);
+    aws.table_prefix = prefix;
+    with_functions(aws)
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
 }
 
 /// What somebody does to a key.
@@ -116,7 +138,11 @@ impl KeyFault {
 
 /// Lets the emulator's own scripts do something; what they say.
 fn operate(arguments: &[&str]) -> String {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("aws/operate.py");
+    script("at_aws.py", arguments)
+}
+
+fn script(name: &str, arguments: &[&str]) -> String {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("aws").join(name);
     let python = given("SHAREKEEP_TEST_PYTHON");
     let output = Command::new(python).arg(script).args(arguments).output().unwrap();
     let complaint = String::from_utf8_lossy(&output.stderr);

@@ -14,6 +14,8 @@ const ROUTES_BESIDES: [&str; 4] =
     ["GET /docs", "GET /docs/{file+}", "GET /openapi.json", "OPTIONS /{path+}"];
 /// The group of functions that answers them.
 const GROUP_OF_ROUTES_BESIDES: &str = "sessions";
+/// The function that no route leads to: the streams of tables call it.
+const FUNCTION_OF_STREAMS: &str = "janitor";
 
 /// Every table that the functions use, laid out as they make it for the embedded default.
 pub(super) fn check_tables(root: &Path) -> Result<()> {
@@ -44,6 +46,8 @@ fn layout(properties: &Value) -> Value {
         "attributes": properties["AttributeDefinitions"],
         "keys": properties["KeySchema"],
         "time_to_live": properties["TimeToLiveSpecification"]["AttributeName"],
+        // What is archived has a stream, and nothing else.
+        "archived": properties.get("StreamSpecification").is_some(),
     });
     if let Some(indexes) = properties.get("GlobalSecondaryIndexes") {
         layout["indexes"] = indexes.clone();
@@ -81,6 +85,7 @@ pub(super) fn check_groups(root: &Path) -> Result<()> {
         .get_mut(GROUP_OF_ROUTES_BESIDES)
         .context("a group is missing")?
         .extend(ROUTES_BESIDES.map(str::to_owned));
+    expected.insert(FUNCTION_OF_STREAMS.to_owned(), BTreeSet::new());
     let found = groups(&template)?;
     ensure!(found == expected, "api.yaml routes {found:?}, and the functions serve {expected:?}");
     Ok(())
@@ -133,7 +138,7 @@ pub(super) fn check_roles(root: &Path) -> Result<()> {
     Ok(())
 }
 
-fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
+pub(super) fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
     let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     serde_json::from_slice(&text).with_context(|| path.display().to_string())
 }

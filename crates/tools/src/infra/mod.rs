@@ -3,6 +3,7 @@
 //! Trusts nothing that a template says of itself: the key's policy is compared with its own copy
 //! here, tables and routes with what the functions use.
 
+mod archived;
 mod described;
 mod key;
 mod policy;
@@ -38,7 +39,10 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Outcome> {
     described::check_routes(workspace.root())?;
     described::check_groups(workspace.root())?;
     described::check_roles(workspace.root())?;
-    println!("    the key's policy, the tables, the routes and the roles are as they must be");
+    archived::check(workspace.root())?;
+    println!(
+        "    the key's policy, the tables, the routes, the roles and the archive are as they must be"
+    );
 
     let guard = setup::guard(workspace)?;
     every_rule_is_tested(&workspace.root().join(RULES))?;

@@ -1,8 +1,8 @@
 """What tests of the product ask of the emulated AWS beyond the product's own calls:
 
-    python operate.py deploy NAME PCR0 PCR1 PCR2     tables and a key of their own; prints how to use them
-    python operate.py disable|enable KEY             as the break-glass role
-    python operate.py throttle|relieve KEY           whoever uses it is told to come back later
+    python at_aws.py deploy NAME PCR0 PCR1 PCR2     tables and a key of their own; prints how to use them
+    python at_aws.py disable|enable KEY             as the break-glass role
+    python at_aws.py throttle|relieve KEY           whoever uses it is told to come back later
 """
 
 import json

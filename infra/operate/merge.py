@@ -1,0 +1,152 @@
+"""Puts together what the tables held at a time and what the archive has had since.
+
+Every row is written once, as it has to be in the end: at no moment does a new table hold what was
+replaced. Doing it again does the same, so an interrupted run is simply repeated.
+"""
+
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from operate import Refused
+from operate.archive import Spool, fingerprint, to_image, to_item
+from operate.replay import Accident, Fate, fate, version
+
+# What DynamoDB takes at once.
+BATCH = 25
+ATTEMPTS = 10
+
+
+@dataclass
+class Counts:
+    """What became of one table's rows."""
+
+    restored: int = 0
+    changed: int = 0
+    added: int = 0
+    removed: int = 0
+    undone: int = 0
+    odd: int = 0
+    gaps: int = 0
+
+    def take(self, it: Fate, was: dict | None) -> None:
+        """Counts one row."""
+        self.restored += was is not None
+        self.changed += was is not None and it.image is not None and it.image != was
+        self.added += was is None and it.image is not None
+        self.removed += was is not None and it.image is None
+        self.undone += it.undone
+        self.odd += it.odd
+        self.gaps += it.gap
+
+    def __str__(self) -> str:
+        named = (f"{getattr(self, it.name)} {it.name}" for it in fields(self))
+        return ", ".join(named)
+
+
+class Merge:
+    """One table: from a restored one and the archive into a new one."""
+
+    def __init__(self, dynamodb, spool: Spool, table: str, accident: Accident | None, notes: Path):
+        self.dynamodb, self.spool, self.table, self.accident = dynamodb, spool, table, accident
+        # What each row has to be, by which the result is checked.
+        self.notes = sqlite3.connect(notes)
+        self.notes.execute(
+            "CREATE TABLE row (pk TEXT, sk TEXT, sha256 TEXT, PRIMARY KEY (pk, sk)) WITHOUT ROWID"
+        )
+
+    def fates(self, source: str) -> Iterator[tuple[str, str, dict | None, Fate]]:
+        """Each row of the restored table and of the archive, with what has to become of it."""
+        for was in scan(self.dynamodb, source):
+            pk, sk = was["pk"]["S"], was["sk"]["S"]
+            it = fate(self.table, was, self.spool.row(self.table, pk, sk), self.accident)
+            self._note(pk, sk, it)
+            yield pk, sk, was, it
+        for lines in self.spool.rows(self.table):
+            pk, sk = lines[0].pk, lines[0].sk
+            if not self._noted(pk, sk):
+                it = fate(self.table, None, lines, self.accident)
+                self._note(pk, sk, it)
+                yield pk, sk, None, it
+
+    def write(self, source: str, target: str) -> Counts:
+        """Fills the new table."""
+        counts = Counts()
+
+        def requests():
+            for pk, sk, was, it in self.fates(source):
+                counts.take(it, was)
+                if it.image is None:
+                    # An earlier run may have found the row not yet removed by the table's clock.
+                    yield {"DeleteRequest": {"Key": {"pk": {"S": pk}, "sk": {"S": sk}}}}
+                else:
+                    yield {"PutRequest": {"Item": to_item(it.image)}}
+
+        write(self.dynamodb, target, requests())
+        return counts
+
+    def verify(self, target: str) -> int:
+        """Every row is as it has to be, none is missing, none besides, and none is behind the archive.
+
+        Reads the new table anew; returns how many rows it has.
+        """
+        found = 0
+        for row in scan(self.dynamodb, target):
+            noted = self._noted(row["pk"]["S"], row["sk"]["S"])
+            if noted is None or noted[0] != fingerprint(row):
+                raise Refused(f"{target} has a row that is not as it has to be; restore again")
+            found += 1
+        wanted = "SELECT count(*) FROM row WHERE sha256 IS NOT NULL"
+        ((expected,),) = self.notes.execute(wanted).fetchall()
+        if found != expected:
+            raise Refused(f"{target} has {found} rows of {expected}; restore again")
+        for lines in self.spool.rows(self.table):
+            last = lines[-1]
+            if not last.removal:
+                self._not_behind(target, last)
+        return found
+
+    def _not_behind(self, target: str, last) -> None:
+        key = {"pk": {"S": last.pk}, "sk": {"S": last.sk}}
+        row = self.dynamodb.get_item(TableName=target, Key=key, ConsistentRead=True).get("Item")
+        if row is None or version(row) < version(last.image):
+            raise Refused(f"{target} has a row of a version below the archive's; restore again")
+
+    def _note(self, pk: str, sk: str, it: Fate) -> None:
+        sha256 = None if it.image is None else fingerprint(it.image)
+        self.notes.execute("INSERT INTO row VALUES (?, ?, ?)", (pk, sk, sha256))
+
+    def _noted(self, pk: str, sk: str) -> tuple[str | None] | None:
+        query = "SELECT sha256 FROM row WHERE pk = ? AND sk = ?"
+        return self.notes.execute(query, (pk, sk)).fetchone()
+
+
+def scan(dynamodb, table: str) -> Iterator[dict]:
+    """The images of all rows, consistently read."""
+    pages = dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+    for page in pages:
+        yield from map(to_image, page["Items"])
+
+
+def write(dynamodb, table: str, requests: Iterable[dict]) -> None:
+    """Writes rows, as often as DynamoDB leaves some of them over."""
+    batch: list[dict] = []
+    for request in requests:
+        batch.append(request)
+        if len(batch) == BATCH:
+            _write_batch(dynamodb, table, batch)
+            batch = []
+    if batch:
+        _write_batch(dynamodb, table, batch)
+
+
+def _write_batch(dynamodb, table: str, batch: list[dict]) -> None:
+    for attempt in range(ATTEMPTS):
+        answer = dynamodb.batch_write_item(RequestItems={table: batch})
+        batch = answer.get("UnprocessedItems", {}).get(table, [])
+        if not batch:
+            return
+        time.sleep(min(0.05 * 2**attempt, 5))
+    raise Refused(f"{table} does not take more rows at present; give the same command again")

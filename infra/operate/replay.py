@@ -1,0 +1,135 @@
+"""What becomes of a row when the archive is played over a restored table. Decides, and does nothing.
+
+The archive is stricter than a table of some hours ago: it says what was committed since. So of each row
+the highest version stands, whether it is the restored one or an archived one; of two with one version the
+first, because every commit of the service raises it and whatever does not is no commit. A row may be removed
+and made anew, which starts its versions again: the order is the stream's.
+
+Removals are played again where the service removes rows itself, or an old factor, session or backup would
+come back. Where it never does they are a part of the damage, and the row comes back. What an accident
+removed from the other tables comes back by naming the time of the accident.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from itertools import pairwise
+
+from operate.archive import Line, fingerprint
+
+
+class Removals(Enum):
+    """What a removal by a function, or by somebody, means."""
+
+    # The service never does it: wallets, keys, tenants, events, marks of used tokens.
+    NEVER_MEANT = auto()
+    # The service does it when a user asks: factors, devices, preparations, backups.
+    MEANT = auto()
+    # Also in an accident nothing is lost by it: somebody signs in again.
+    ALWAYS_MEANT = auto()
+
+
+def removals(table: str, sk: str) -> Removals:
+    """Which of them holds for a row."""
+    if table == "sessions" and sk == "session":
+        return Removals.ALWAYS_MEANT
+    if table in ("devices", "backups", "factors"):
+        return Removals.MEANT
+    return Removals.NEVER_MEANT
+
+
+@dataclass(frozen=True)
+class Accident:
+    """A time, in seconds since 1970, in which removals are not to be believed."""
+
+    start: int
+    end: int
+
+    def covers(self, at_unix_s: int) -> bool:
+        return self.start <= at_unix_s <= self.end
+
+
+@dataclass
+class Fate:
+    """What a row has to be in the end."""
+
+    # None: it has to be absent.
+    image: dict | None
+    # The changes do not follow on each other, or not on the restored row: some are missing.
+    gap: bool = False
+    # Removals that were not believed.
+    undone: int = 0
+    # Changes that raised no version and so are no commits.
+    odd: int = 0
+
+
+@dataclass
+class _Row:
+    """A row on its way through its changes."""
+
+    best: dict | None = None
+    undone: int = 0
+    odd: int = 0
+
+    def put(self, image: dict) -> None:
+        if self.best is None or version(image) > version(self.best):
+            self.best = image
+        elif image != self.best:
+            self.odd += 1
+
+
+def fate(
+    table: str, restored: dict | None, lines: list[Line], accident: Accident | None = None
+) -> Fate:
+    """Of one row: as it was restored (none if it was not there), and all its changes in order.
+
+    The changes may begin before the time of the restored row.
+    """
+    row = _Row()
+    place, known = _place(restored, lines)
+    if place == 0 and restored is not None:
+        row.put(restored)
+    for at, line in enumerate(lines, start=1):
+        if not line.removal:
+            row.put(line.image)
+        elif _believed(table, line, accident):
+            row.best = None
+        else:
+            row.undone += 1
+        if at == place and restored is not None:
+            row.put(restored)
+    follows = all(later.replaced == former.sha256 for former, later in pairwise(lines))
+    # Undone, but what was removed is nowhere.
+    unknown = bool(row.undone and row.best is None)
+    return Fate(row.best, not (known and follows) or unknown, row.undone, row.odd)
+
+
+def _place(restored: dict | None, lines: list[Line]) -> tuple[int, bool]:
+    """After how many of the changes the row was restored, and whether that is certain."""
+    if not lines:
+        return 0, True
+    was = None if restored is None else fingerprint(restored)
+    states = [lines[0].replaced, *(line.sha256 for line in lines)]
+    for place in reversed(range(len(states))):
+        if states[place] == was:
+            return place, True
+    return 0, False
+
+
+def _believed(table: str, line: Line, accident: Accident | None) -> bool:
+    if line.expired:
+        return True
+    match removals(table, line.sk):
+        case Removals.ALWAYS_MEANT:
+            return True
+        case Removals.MEANT:
+            return accident is None or not accident.covers(line.at_unix_s)
+        case Removals.NEVER_MEANT:
+            return False
+
+
+def version(image: dict) -> int:
+    """A row's version; none counts as the lowest."""
+    try:
+        return int(image["version"]["N"])
+    except (KeyError, TypeError, ValueError):
+        return -1
