@@ -12,7 +12,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from operate import Refused, edge, fleet, release, smoke, tables
+from operate import Refused, doctor, edge, fleet, release, smoke, tables
 from operate.accounts import Accounts
 from operate.agreement import Agreement, say
 from operate.policy import Named
@@ -63,7 +63,9 @@ class Deployment:
         api = self.interface(network, bucket, functions)
         self.watch(api)
         edge_host = self.settings.edge and f"https://{self.settings.edge.host}"
-        smoke.check(edge_host or api.outputs["Address"])
+        address = edge_host or api.outputs["Address"]
+        smoke.check(address)
+        self.examine(address)
 
     # The key.
 
@@ -221,6 +223,14 @@ class Deployment:
             f"{wanted.host} lead to {distribution.outputs['Domain']} by now?"
         )
         return api(**behind)
+
+    def examine(self, address: str) -> None:
+        """Lets the doctor look, who needs the trust configuration and to see the key."""
+        if self.only == "service" or self.settings.image.trust is None:
+            say("the doctor was not asked: it needs image.trust and credentials of both accounts")
+            return
+        used = tables.in_use(self.accounts)
+        doctor.check(self.settings, used, used.stack().outputs, address)
 
     def watch(self, api: Stack) -> None:
         if self.settings.alarm_topic is None:

@@ -35,6 +35,8 @@ class Image:
 
     file: Path
     measurements: Path
+    # The trust configuration in it, for the doctor.
+    trust: Path | None = None
 
     @cached_property
     def pcrs(self) -> tuple[str, str, str]:
@@ -183,7 +185,12 @@ def _account(table: _Table) -> Account:
 
 
 def _image(table: _Table, folder: Path) -> Image:
-    image = Image(folder / table.text("file"), folder / table.text("measurements"))
+    trust = table.text("trust", default=None)
+    image = Image(
+        folder / table.text("file"),
+        folder / table.text("measurements"),
+        folder / trust if trust else None,
+    )
     table.all_known()
     return image
 

@@ -8,7 +8,8 @@ from io import BytesIO
 from pathlib import Path
 
 import deploying
-from operate import Refused, release, settings
+from operate import Refused, doctor, release, settings, tables
+from operate.accounts import Accounts
 from operate.policy import Named
 from operate.stacks import TEMPLATES, Change, refuse_loss
 
@@ -43,6 +44,22 @@ class Settings(unittest.TestCase):
         self.refused("accounts.service.id must look like", ('"111122223333"', '"11112222333"'))
         self.refused("HostsMin must be text or a whole number", ("HostsMin = 2", "HostsMin = true"))
         self.refused("name is missing", ('name = "example"', ""))
+
+    def test_the_doctor_is_told_of_everything_that_the_settings_know(self):
+        found = settings.read(EXAMPLE)
+        outputs = {"RecordsBucket": "records", "AuditBucket": "audit"}
+        used = tables.generation(Accounts(found), 2)
+        words = doctor.arguments(found, used, outputs, "https://api.example")
+        self.assertEqual(words[0], "doctor")
+        for expected in (
+            f"--trust={EXAMPLE.parent / 'trust.cbor'}",
+            f"--pcrs={EXAMPLE.parent / 'enclave.pcrs.json'}",
+            "--table-prefix=example-r2-",
+            "--host-role=arn:aws:iam::111122223333:role/example-enclave-host",
+            "--key-profile=sharekeep-keys",
+            "--url=https://api.example",
+        ):
+            self.assertIn(expected, words)
 
     def test_measurements_of_a_debug_enclave_are_refused(self):
         with tempfile.TemporaryDirectory() as scratch:
