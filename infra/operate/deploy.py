@@ -203,7 +203,8 @@ class Deployment:
             )
 
         wanted = self.settings.edge
-        before = edge.api_parameters(self.accounts, wanted, self.stacks("edge").find("edge"))
+        standing = self.stacks("edge").find("edge")
+        before = edge.api_parameters(self.accounts, wanted, standing)
         stack = api(**before)
         if wanted is None:
             return stack
@@ -213,15 +214,17 @@ class Deployment:
             Prefix=self.settings.prefix,
             HostName=wanted.host,
             CertificateArn=wanted.certificate,
+            SecretVersion=edge.secret_version(self.accounts, standing),
             ApiHost=f"{stack.outputs['ApiId']}.execute-api.{self.settings.region}.amazonaws.com",
         )
         behind = edge.api_parameters(self.accounts, wanted, distribution)
         if behind == before:
             return stack
-        self.agreement.ask(
-            "From now on the API answers nothing that comes past the distribution. Does "
-            f"{wanted.host} lead to {distribution.outputs['Domain']} by now?"
-        )
+        if not before:
+            self.agreement.ask(
+                "From now on the API answers nothing that comes past the distribution. Does "
+                f"{wanted.host} lead to {distribution.outputs['Domain']} by now?"
+            )
         return api(**behind)
 
     def examine(self, address: str) -> None:

@@ -79,6 +79,11 @@ impl Store {
         Self::tables().map(|name| self.table(name)).collect()
     }
 
+    /// The full names of the [tables whose changes are archived](Self::ARCHIVED_TABLES).
+    pub fn archived_table_names(&self) -> Vec<String> {
+        Self::ARCHIVED_TABLES.iter().map(|name| self.table(name)).collect()
+    }
+
     /// The names of all tables: of records, of the functions' own, and the hosts'.
     fn tables() -> impl Iterator<Item = &'static str> {
         let others = [Self::IDEMPOTENCY_TABLE, Self::LIMITS_TABLE, fleet::TABLE];

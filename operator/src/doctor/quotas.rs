@@ -13,8 +13,8 @@ pub struct QuotasSeen {
 
 /// What AWS gives an account that has been used for a while; new accounts begin with 10.
 const LAMBDA_EXECUTIONS: f64 = 1_000.0;
-/// Four hosts of 4 vCPUs, twice: a rollover runs old and new hosts side by side.
-const INSTANCE_VCPUS: f64 = 32.0;
+/// The templates' six hosts of 8 vCPUs, and one more while they are replaced.
+const INSTANCE_VCPUS: f64 = 56.0;
 
 pub(super) fn examine(seen: &QuotasSeen, found: &mut Findings) {
     for (what, quota, enough, unit) in [

@@ -14,8 +14,10 @@ pub struct TableSeen {
     pub deletion_protected: bool,
     /// The attribute after which items are removed.
     pub time_to_live: Option<String>,
-    /// Whether changes are streamed with the new item.
-    pub streams_new_items: bool,
+    /// Whether its changes must reach the bucket of records.
+    pub archived: bool,
+    /// Whether changes are streamed with the item as it was and as it is: the archive takes no other.
+    pub streams_both_images: bool,
     /// Whether it is encrypted under a key in KMS.
     pub encrypted_by_kms: bool,
     /// How far back it can be restored, in days; none if it cannot be.
@@ -54,8 +56,8 @@ fn faults_of(table: &TableSeen) -> Vec<&'static str> {
         (table.deletion_protected, "it can be deleted: turn its deletion protection on"),
         (time_to_live, "items that are over stay for ever: turn TTL on expires_at on"),
         (
-            table.streams_new_items,
-            "its changes do not reach the bucket of records: turn its stream on (NEW_IMAGE)",
+            !table.archived || table.streams_both_images,
+            "its changes do not reach the bucket of records: turn its stream on (NEW_AND_OLD_IMAGES)",
         ),
         (table.encrypted_by_kms, "it is not encrypted under a KMS key: deploy storage.yaml again"),
         (

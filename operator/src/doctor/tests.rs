@@ -64,7 +64,8 @@ fn table() -> TableSeen {
         on_demand: true,
         deletion_protected: true,
         time_to_live: Some("expires_at".to_owned()),
-        streams_new_items: true,
+        archived: true,
+        streams_both_images: true,
         encrypted_by_kms: true,
         restorable_days: Some(35),
     }
@@ -301,6 +302,14 @@ fn a_service_that_is_not_ready_says_why() {
 }
 
 #[test]
+fn a_table_that_is_not_archived_needs_no_stream() {
+    let mut seen = deployment();
+    let own = TableSeen { archived: false, streams_both_images: false, ..table() };
+    seen.tables.insert("x-limits".to_owned(), Ok(Some(own)));
+    assert_eq!(complaints(&expected(), &seen), []);
+}
+
+#[test]
 fn each_setting_of_a_table_is_looked_at() {
     type Change = fn(&mut TableSeen);
     let changes: [(Change, &str); 8] = [
@@ -309,7 +318,7 @@ fn each_setting_of_a_table_is_looked_at() {
         (|table| table.deletion_protected = false, "can be deleted"),
         (|table| table.time_to_live = None, "TTL"),
         (|table| table.time_to_live = Some("expiry".to_owned()), "TTL"),
-        (|table| table.streams_new_items = false, "stream"),
+        (|table| table.streams_both_images = false, "NEW_AND_OLD_IMAGES"),
         (|table| table.encrypted_by_kms = false, "KMS key"),
         (|table| table.restorable_days = None, "point-in-time recovery"),
     ];

@@ -4,6 +4,7 @@ No enclave is behind them, so what needs one must say so. What the emulator cann
 emulator.py. It runs no hosts either: the tests put those into place that the group asks for.
 """
 
+import hashlib
 import json
 import os
 import socket
@@ -227,6 +228,15 @@ class WholeBehindAnEdge(unittest.TestCase):
             api = stacks("service").find("api")
             self.assertEqual(api.parameters["EdgeHost"], "wallet.example")
             self.assertRegex(api.parameters["EdgeSecretSha256"], "^[0-9a-f]{64}$")
+        # A new secret is known before it is sent, and then it alone.
+        secrets = operator.deployment().accounts.edge("secretsmanager")
+        arn = stacks("edge").find("edge").outputs["SecretArn"]
+        put = secrets.put_secret_value(SecretId=arn, SecretString="another" * 7)
+        self.assertEqual(Deployed.deploy(), 1)
+        sent = stacks("edge").find("edge").parameters["SecretVersion"]
+        self.assertEqual(sent, put["VersionId"])
+        known = stacks("service").find("api").parameters["EdgeSecretSha256"]
+        self.assertEqual(known, hashlib.sha256(b"another" * 7).hexdigest())
         with self.assertRaises(urllib.error.HTTPError) as caught:
             urllib.request.urlopen(api.outputs["Address"] + "/healthz", timeout=LONGEST_SECONDS)
         self.assertEqual(caught.exception.code, 404)

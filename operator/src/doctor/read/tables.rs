@@ -15,11 +15,12 @@ const MAX_HOSTS: i32 = 256;
 
 pub(super) async fn read(store: &Store) -> BTreeMap<String, Seen<Option<TableSeen>>> {
     let mut reading = JoinSet::new();
-    let names = store.table_names();
+    let (names, archived) = (store.table_names(), store.archived_table_names());
     for name in names.iter().cloned() {
         let client = store.client().clone();
+        let archived = archived.contains(&name);
         reading.spawn(async move {
-            let seen = table(&client, &name).await;
+            let seen = table(&client, &name, archived).await;
             (name, seen)
         });
     }
@@ -31,7 +32,7 @@ pub(super) async fn read(store: &Store) -> BTreeMap<String, Seen<Option<TableSee
     seen
 }
 
-async fn table(client: &Client, name: &str) -> Seen<Option<TableSeen>> {
+async fn table(client: &Client, name: &str, archived: bool) -> Seen<Option<TableSeen>> {
     let described = match client.describe_table().table_name(name).send().await {
         Ok(answer) => answer.table.ok_or("it cannot be read: not an answer")?,
         Err(error) if code_of(&error) == Some("ResourceNotFoundException") => return Ok(None),
@@ -64,10 +65,10 @@ async fn table(client: &Client, name: &str) -> Seen<Option<TableSeen>> {
         on_demand: billing == Some(&BillingMode::PayPerRequest),
         deletion_protected: described.deletion_protection_enabled() == Some(true),
         time_to_live: lives.and_then(|it| it.attribute_name),
-        streams_new_items: stream.is_some_and(|stream| {
-            let view = stream.stream_view_type();
-            matches!(view, Some(StreamViewType::NewImage | StreamViewType::NewAndOldImages))
-        }),
+        archived,
+        streams_both_images: stream
+            .and_then(|stream| stream.stream_view_type())
+            .is_some_and(|view| *view == StreamViewType::NewAndOldImages),
         encrypted_by_kms: sse.is_some_and(|sse| {
             sse.sse_type() == Some(&SseType::Kms)
                 && matches!(sse.status(), Some(SseStatus::Enabled | SseStatus::Updating))
