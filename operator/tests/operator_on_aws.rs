@@ -260,7 +260,10 @@ async fn a_document_goes_into_the_table_and_an_older_one_never_replaces_it() {
     let place = Place::new(&given("SHAREKEEP_TEST_KEY_ARN"));
     let prefix = given("SHAREKEEP_TABLE_PREFIX");
     let [first, second, third] = [1, 2, 3].map(|serial| place.signed("operated", serial));
-    assert_eq!(place.tenant(&["put", &second], &prefix)["serial"], 2);
+    let put = place.tenant(&["put", &second], &prefix);
+    assert_eq!(put["serial"], 2);
+    let warning = put["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("no enclave is in"), "nobody would read it: {put}");
     for older in [&first, &second] {
         let refused = place.tenant(&["put", older], &prefix);
         assert_eq!(refused["error"]["kind"], "refused", "{refused}");

@@ -32,7 +32,10 @@ impl Store {
     }
 
     /// The enclaves that live, at most 256. Rows that do not parse are left out.
-    pub(crate) async fn enclaves_alive(&self, now_unix_ms: u64) -> Result<Vec<FleetRow>> {
+    ///
+    /// # Errors
+    /// [`Error::StoreUnavailable`](crate::Error::StoreUnavailable).
+    pub async fn enclaves_alive(&self, now_unix_ms: u64) -> Result<Vec<FleetRow>> {
         let alive_for = u64::try_from(ALIVE_FOR.as_millis()).unwrap_or(u64::MAX);
         let mut alive = Vec::new();
         let mut start = None;

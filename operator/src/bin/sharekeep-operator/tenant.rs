@@ -3,6 +3,7 @@ use crate::{cloud, file, key};
 use serde_json::{Value, json};
 use sharekeep::terminal::{Report, exit, say, table as columns};
 use sharekeep_functions::store::Store;
+use sharekeep_functions::{Clock, SystemClock};
 use sharekeep_operator::tenant::{self, Current};
 use sharekeep_operator::{Error, Result};
 use sharekeep_schemas::TenantId;
@@ -24,9 +25,13 @@ pub(crate) async fn run(common: &Common, command: &TenantCommand) -> Result<Repo
             let bytes = file::read(document)?;
             let (store, trust) = opened(table).await?;
             let document = tenant::put(&store, &trust, &bytes).await?;
-            warn(&document);
+            let mut warnings = warnings(&document);
+            warnings.extend(nobody_reads(&store).await);
+            for warning in &warnings {
+                say(&format!("warning: {warning}"));
+            }
             let text = format!("{} is at serial {}", document.tenant, document.serial);
-            Ok(Report::new(text, named(&document)))
+            Ok(Report::new(text, named(&document, &warnings)))
         }
         TenantCommand::Get { tenant, out, table } => {
             let (store, trust) = opened(table).await?;
@@ -67,7 +72,7 @@ fn sign(
     warn(&document);
     let text =
         format!("{}, serial {}, is signed: {}", document.tenant, document.serial, out.display());
-    Ok(Report::new(text, named(&document)))
+    Ok(Report::new(text, named(&document, &warnings(&document))))
 }
 
 fn warn(document: &TenantDocument) {
@@ -76,12 +81,20 @@ fn warn(document: &TenantDocument) {
     }
 }
 
+/// After a restore the tables in use have another prefix, and the ones before are still there.
+async fn nobody_reads(store: &Store) -> Option<String> {
+    let living = store.enclaves_alive(SystemClock.now_unix_ms()).await.ok()?;
+    let fleet = store.fleet_table();
+    living
+        .is_empty()
+        .then(|| format!("no enclave is in {fleet}: is this --table-prefix the one in use?"))
+}
+
 fn warnings(document: &TenantDocument) -> Vec<String> {
     sharekeep_trust::weaknesses(document).iter().map(ToString::to_string).collect()
 }
 
-fn named(document: &TenantDocument) -> Value {
-    let warnings = warnings(document);
+fn named(document: &TenantDocument, warnings: &[String]) -> Value {
     json!({ "tenant": document.tenant, "serial": document.serial, "warnings": warnings })
 }
 
@@ -101,7 +114,7 @@ fn listed(all: &[(TenantId, Result<TenantDocument>)]) -> Report {
         };
         rows.push(vec![tenant.to_string(), serial, note]);
         tenants.push(match document {
-            Ok(document) => named(document),
+            Ok(document) => named(document, &warnings(document)),
             Err(error) => json!({ "tenant": tenant, "error": error.to_string() }),
         });
     }
