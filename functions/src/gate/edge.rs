@@ -22,7 +22,7 @@ pub struct Edge {
     /// The host that clients connect to and sign for.
     host: HeaderValue,
     /// SHA-256 of the secret; two while it is being changed. The secret itself is not held here, and a
-    /// random one of 32 characters is not found from its hash.
+    /// random one of 48 characters is not found from its hash.
     secrets_sha256: Vec<[u8; 32]>,
 }
 
