@@ -2,7 +2,9 @@
 
 import re
 import subprocess
+import tempfile
 import unittest
+from pathlib import Path
 
 from operate.stacks import TEMPLATES
 
@@ -49,5 +51,69 @@ class Hosts(unittest.TestCase):
         self.assertEqual((checked.returncode, checked.stderr), (0, ""))
 
     def test_success_is_signalled_only_once_the_enclave_answered(self):
-        last = user_data().rstrip().splitlines()[-1]
-        self.assertRegex(last, r"^timeout 300 .*http://127\.0\.0\.1:word/health")
+        waits, watches = user_data().rstrip().splitlines()[-2:]
+        self.assertRegex(waits, r"^timeout 300 .*http://127\.0\.0\.1:word/health")
+        self.assertEqual(watches, "systemctl enable --now sharekeep-watch")
+
+
+class Scripts(unittest.TestCase):
+    """The scripts that stay on a host, with stand-ins for what they call."""
+
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.folder = Path(scratch.name)
+        self.stand_in("metadata", "echo i-1")
+        self.stand_in("sleep", "")
+        self.stand_in("aws", 'echo "aws $*"')
+
+    def stand_in(self, name: str, does: str) -> None:
+        path = self.folder / name
+        path.write_text(f"#!/bin/sh\n{does}\n")
+        path.chmod(0o755)
+
+    def run_script(self, text: str, *words: str) -> list[str]:
+        """What it printed, line by line."""
+        text = text.replace("/opt/sharekeep", str(self.folder)).replace(
+            "/opt/aws/bin/", f"{self.folder}/"
+        )
+        return subprocess.run(
+            ["sh", "-c", text, "script", *words],
+            env={"PATH": f"{self.folder}:/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        ).stdout.splitlines()
+
+    def test_an_enclave_that_stays_silent_costs_the_host_its_place(self):
+        # Answers once in between; then never again.
+        count = f'n=$(($(cat {self.folder}/n 2>/dev/null || echo 0) + 1)); echo $n > {self.folder}/n'
+        self.stand_in("ask", f"{count}; [ $n = 5 ]")
+        (said,) = self.run_script(script("watch"))
+        self.assertRegex(said, "^aws autoscaling set-instance-health .*--health-status Unhealthy")
+        self.assertRegex(said, "--instance-id i-1$")
+        self.assertEqual((self.folder / "n").read_text().strip(), "11")
+
+    def test_a_host_whose_start_failed_gives_its_place_back(self):
+        report = re.search(r"^report\(\) \{\n.*?\n\}\ntrap report EXIT\n", user_data(), re.M | re.S)[0]
+        self.stand_in("cfn-signal", 'echo "signal $1 $2"')
+        self.stand_in("say", script("say").partition("\n")[2])
+        (self.folder / "say").write_text(
+            (self.folder / "say").read_text().replace("/opt/sharekeep", str(self.folder))
+        )
+        for ending, hook, signal in (("false", "ABANDON", "-e 1"), ("true", "CONTINUE", "-e 0")):
+            said = self.run_script(f"set -eu\n{report}{ending}\n")
+            self.assertIn(f"--lifecycle-hook-name arrive --lifecycle-action-result {hook}", said[0])
+            self.assertEqual(said[1:], [f"signal {signal}"])
+        # A group that did not hear of it takes the machine away: no success.
+        self.stand_in("say", "false")
+        self.assertEqual(self.run_script(f"set -eu\n{report}true\n"), ["signal -e 1"])
+
+    def test_the_question_to_the_enclave_is_a_program(self):
+        compile(script("ask"), "ask", "exec")
+
+
+def script(name: str) -> str:
+    """A file that the machine writes at its first start."""
+    return re.search(rf"cat > {name} <<'SCRIPT'\n(.*?)SCRIPT\n", user_data(), re.S)[1]
