@@ -258,3 +258,9 @@ class WholeTakenDown(unittest.TestCase):
         for template in ("storage", "artifacts"):
             self.assertTrue(deployment.stacks("service").find(template).settled, template)
         self.assertEqual(deployment.named_now(), Named())
+        # And back, beside whatever was kept.
+        Deployed.hosts = Hosts()
+        Deployed.hosts.start()
+        self.assertEqual(Deployed.deploy(), 1)
+        for template in ("network", "hosts", "api", "watch"):
+            self.assertTrue(deployment.stacks("service").find(template).settled, template)
