@@ -22,7 +22,8 @@ from operate.stacks import TEMPLATES, Stack, Stacks
 EPILOG = """
 The two-person rule: whoever may change the key's policy runs `--only key`, with credentials of the
 account of keys alone; whoever runs the service runs `--only service`, which stops where the key's
-policy must be changed first and says so.
+policy must be changed first and says so. The first image comes in this order: `--only key` without an
+image, `--only service`, and when that asks, `--only key` with the image.
 """
 IMAGES = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-"
 
@@ -128,6 +129,11 @@ class Deployment:
             named = named.admitting(self.settings.image.pcrs)
             if self.old_image_has_gone:
                 named = named.alone(self.settings.image.pcrs)
+        if named.running and self.named_now().running is None:
+            say(
+                "This names the first image, and with it the hosts' role. KMS refuses a role that does "
+                "not exist: if it does, let `--only service` make the hosts, and give this again."
+            )
         stack = self.key_stack(named)
         say(f"key.arn of the settings: {stack.outputs['KeyArn']}")
         if named.following:
@@ -164,7 +170,7 @@ class Deployment:
         """Rolls the image over: admitted first, then all hosts replaced, then alone."""
         # The policy can name the hosts' role only once it exists: the very first enclaves are
         # refused by KMS until it does.
-        role_exists = self.stacks("service").find("hosts") is not None
+        role_exists = self.stacks("service").holds("hosts", "Role")
         if role_exists:
             self.admit()
         self.stack(

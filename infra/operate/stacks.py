@@ -132,6 +132,18 @@ class Stacks:
             it for page in pages.paginate(StackName=name) for it in page["StackResourceSummaries"]
         ]
 
+    def holds(self, template: str, resource: str) -> bool:
+        """Whether a resource is there to stay: made, and by no creation that may still be undone."""
+        stack = self.find(template)
+        undone = ("REVIEW_", "CREATE_IN_", "ROLLBACK_", "DELETE_")
+        if stack is None or stack.status.startswith(undone):
+            return False
+        return any(
+            it["LogicalResourceId"] == resource
+            and it["ResourceStatus"] in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
+            for it in self.resources(template)
+        )
+
     def _declared(self, body: str) -> set[str]:
         summary = self.client.get_template_summary(TemplateBody=body)
         return {it["ParameterKey"] for it in summary.get("Parameters", [])}

@@ -1,0 +1,53 @@
+"""The order of a deployment's steps, and what stacks are told, with CloudFormation stood in for."""
+
+import unittest
+from types import SimpleNamespace
+
+from botocore.exceptions import ClientError
+
+from operate.stacks import Stacks
+
+
+class CloudFormation:
+    """One stack, as far as it is asked for."""
+
+    def __init__(self, status: str | None, **resources: str):
+        self.status, self.listed = status, resources
+
+    def describe_stacks(self, StackName: str) -> dict:
+        if self.status is None:
+            error = {"Code": "ValidationError", "Message": f"Stack {StackName} does not exist"}
+            raise ClientError({"Error": error}, "DescribeStacks")
+        return {"Stacks": [{"StackName": StackName, "StackStatus": self.status}]}
+
+    def get_paginator(self, _name: str):
+        rows = [
+            {"LogicalResourceId": name, "ResourceStatus": status}
+            for name, status in self.listed.items()
+        ]
+        return SimpleNamespace(paginate=lambda **_: [{"StackResourceSummaries": rows}])
+
+
+def stacks(client: CloudFormation) -> Stacks:
+    settings = SimpleNamespace(stack=lambda template: f"it-{template}", name="it")
+    return Stacks(SimpleNamespace(of=lambda *_: client, settings=settings), "service")
+
+
+class Roles(unittest.TestCase):
+    """The key's policy may name the hosts' role only while it exists, or KMS refuses for ever."""
+
+    def test_a_role_is_there_once_it_was_made_for_good(self):
+        for status, role, there in [
+            (None, None, False),
+            ("REVIEW_IN_PROGRESS", None, False),
+            ("CREATE_IN_PROGRESS", "CREATE_COMPLETE", False),
+            ("ROLLBACK_COMPLETE", "DELETE_COMPLETE", False),
+            ("ROLLBACK_IN_PROGRESS", "CREATE_COMPLETE", False),
+            ("CREATE_FAILED", "CREATE_FAILED", False),
+            ("CREATE_FAILED", "CREATE_COMPLETE", True),
+            ("CREATE_COMPLETE", "CREATE_COMPLETE", True),
+            ("UPDATE_ROLLBACK_COMPLETE", "UPDATE_COMPLETE", True),
+        ]:
+            listed = {"Role": role} if role else {}
+            client = CloudFormation(status, Profile="CREATE_COMPLETE", **listed)
+            self.assertEqual(stacks(client).holds("hosts", "Role"), there, (status, role))
