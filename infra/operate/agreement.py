@@ -19,11 +19,18 @@ class Agreement:
         if answer(f"{question} Type yes to go on: ") != "yes":
             raise Refused("not agreed to, nothing was changed in this step")
 
+    def confirm(self, question: str, flag: str, given: bool) -> None:
+        """As `ask`, about the world and not about a change: only its own flag stands in for a person."""
+        if given:
+            return
+        if answer(f"{question} Type yes to go on: ", flag) != "yes":
+            raise Refused(f"not confirmed; once it is so, give the same command again, or {flag} too")
 
-def answer(prompt: str) -> str:
+
+def answer(prompt: str, flag: str = "--yes") -> str:
     """What the person at the terminal types."""
     if not sys.stdin.isatty():
-        raise Refused("nobody can be asked here; in a pipeline, give --yes")
+        raise Refused(f"{prompt}\nNobody can be asked here; in a pipeline, give {flag}")
     print(prompt, end="", flush=True)
     return sys.stdin.readline().strip()
 

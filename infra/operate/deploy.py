@@ -41,6 +41,9 @@ class Deployment:
     loss_of_data: bool = False
     # The operator of the service says so to the one of the key.
     old_image_has_gone: bool = False
+    # And the other way round.
+    image_is_admitted: bool = False
+    host_name_leads_there: bool = False
     # What those who use the tables are told: parameters of templates.
     told_of_tables: dict[str, str] = field(default_factory=dict)
     _stacks: dict[str, Stacks] = field(default_factory=dict)
@@ -105,9 +108,11 @@ class Deployment:
         """Lets the image's enclaves use the key, beside those that run."""
         pcrs = self.settings.image.pcrs
         if self.only == "service":
-            self.agreement.ask(
+            self.agreement.confirm(
                 "The image of the settings can only start once the key's policy names it. Has "
-                f"`--only key` been run for the image with PCR0 {pcrs[0]}?"
+                f"`--only key` been run for the image with PCR0 {pcrs[0]}?",
+                "--image-is-admitted",
+                self.image_is_admitted,
             )
             return
         self.key_stack(self.named_now().admitting(pcrs))
@@ -132,7 +137,7 @@ class Deployment:
         if named.running and self.named_now().running is None:
             say(
                 "This names the first image, and with it the hosts' role. KMS refuses a role that does "
-                "not exist: if it does, let `--only service` make the hosts, and give this again."
+                "not exist: should it refuse this, let `--only service` make the hosts, and give this again."
             )
         stack = self.key_stack(named)
         say(f"key.arn of the settings: {stack.outputs['KeyArn']}")
@@ -210,7 +215,10 @@ class Deployment:
 
         wanted = self.settings.edge
         standing = self.stacks("edge").find("edge")
-        before = edge.api_parameters(self.accounts, wanted, standing)
+        now = self.stacks("service").find("api")
+        # A distribution alone, of a run in which the question below was not confirmed, closes nothing.
+        closed = now is not None and now.parameters.get("EdgeHost", "") != ""
+        before = edge.api_parameters(self.accounts, wanted, standing) if closed else {}
         stack = api(**before)
         if wanted is None:
             return stack
@@ -227,9 +235,11 @@ class Deployment:
         if behind == before:
             return stack
         if not before:
-            self.agreement.ask(
+            self.agreement.confirm(
                 "From now on the API answers nothing that comes past the distribution. Does "
-                f"{wanted.host} lead to {distribution.outputs['Domain']} by now?"
+                f"{wanted.host} lead to {distribution.outputs['Domain']} by now?",
+                "--host-name-leads-there",
+                self.host_name_leads_there,
             )
         return api(**behind)
 
@@ -286,12 +296,24 @@ def main(words: list[str] | None = None) -> int:
         "--old-image-has-gone", action="store_true", help="with --only key: ends a roll-over"
     )
     parser.add_argument(
+        "--image-is-admitted",
+        action="store_true",
+        help="with --only service: --only key has been run for the image of the settings",
+    )
+    parser.add_argument(
+        "--host-name-leads-there",
+        action="store_true",
+        help="the edge's host name leads to its distribution, so that the API needs no other way in",
+    )
+    parser.add_argument(
         "--let-go-of-tables-keys-and-buckets",
         dest="loss_of_data",
         action="store_true",
         help="allow change sets that replace or remove what holds users' data",
     )
     given = parser.parse_args(words)
+    if given.image_is_admitted and given.only != "service":
+        parser.error("--image-is-admitted is for --only service; otherwise the policy itself is asked")
     if given.old_image_has_gone and given.only != "key":
         parser.error("--old-image-has-gone is for --only key; otherwise the fleet itself is asked")
 
@@ -305,6 +327,8 @@ def main(words: list[str] | None = None) -> int:
             given.built,
             given.loss_of_data,
             given.old_image_has_gone,
+            given.image_is_admitted,
+            given.host_name_leads_there,
         ).run()
 
     return reported("infra/deploy", work)

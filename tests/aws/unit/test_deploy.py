@@ -1,10 +1,16 @@
 """The order of a deployment's steps, and what stacks are told, with CloudFormation stood in for."""
 
+import contextlib
+import io
 import unittest
 from types import SimpleNamespace
+from unittest import mock
 
 from botocore.exceptions import ClientError
 
+from operate import Refused, agreement, deploy
+from operate.agreement import Agreement
+from operate.deploy import Deployment
 from operate.stacks import Stacks
 
 
@@ -51,3 +57,24 @@ class Roles(unittest.TestCase):
             listed = {"Role": role} if role else {}
             client = CloudFormation(status, Profile="CREATE_COMPLETE", **listed)
             self.assertEqual(stacks(client).holds("hosts", "Role"), there, (status, role))
+
+
+class Questions(unittest.TestCase):
+    def service(self, **how) -> Deployment:
+        image = SimpleNamespace(pcrs=("00", "11", "22"))
+        settings = SimpleNamespace(image=image)
+        return Deployment(settings, None, Agreement(always=True), only="service", **how)
+
+    def test_agreeing_to_every_change_set_does_not_say_that_an_image_is_admitted(self):
+        with self.assertRaisesRegex(Refused, "give --image-is-admitted"):
+            self.service().admit()
+        self.service(image_is_admitted=True).admit()
+        for typed, refused in (("no", True), ("yes", False)):
+            with mock.patch.object(agreement, "answer", lambda *_: typed):
+                with self.assertRaises(Refused) if refused else contextlib.nullcontext():
+                    self.service().admit()
+
+    def test_only_who_cannot_look_may_say_it(self):
+        for words in (("--image-is-admitted",), ("--only", "key", "--image-is-admitted")):
+            with self.assertRaises(SystemExit), contextlib.redirect_stderr(io.StringIO()):
+                deploy.main(["settings.toml", *words])

@@ -98,8 +98,8 @@ class Deployed:
     code: int
 
     @classmethod
-    def deploy(cls) -> int:
-        return cls.operator.deploy("--yes", "--built", str(cls.built))
+    def deploy(cls, *more: str) -> int:
+        return cls.operator.deploy("--yes", "--built", str(cls.built), *more)
 
 
 def setUpModule():
@@ -220,10 +220,14 @@ class WholeBehindAnEdge(unittest.TestCase):
         operator.has_image(1)
         operator.extra += f'[edge]\nhost = "wallet.example"\ncertificate = "{CERTIFICATE}"\n'
         operator.write()
-        for _ in range(2):
+        # Where the host name leads is no change set: --yes does not say it.
+        self.assertEqual(Deployed.deploy(), 1)
+        stacks = operator.deployment().stacks
+        self.assertTrue(stacks("edge").find("edge").settled)
+        self.assertEqual(stacks("service").find("api").parameters["EdgeHost"], "")
+        for more in (("--host-name-leads-there",), ()):
             # Nothing answers at wallet.example here.
-            self.assertEqual(Deployed.deploy(), 1)
-            stacks = operator.deployment().stacks
+            self.assertEqual(Deployed.deploy(*more), 1)
             self.assertTrue(stacks("edge").find("edge").settled)
             api = stacks("service").find("api")
             self.assertEqual(api.parameters["EdgeHost"], "wallet.example")
@@ -261,6 +265,6 @@ class WholeTakenDown(unittest.TestCase):
         # And back, beside whatever was kept.
         Deployed.hosts = Hosts()
         Deployed.hosts.start()
-        self.assertEqual(Deployed.deploy(), 1)
+        self.assertEqual(Deployed.deploy("--host-name-leads-there"), 1)
         for template in ("network", "hosts", "api", "watch"):
             self.assertTrue(deployment.stacks("service").find(template).settled, template)
