@@ -111,8 +111,10 @@ class Stacks:
             StackName=self.settings.stack(template),
             ChangeSetName=name,
             # Tables and buckets outlive their stack, also one whose creation is undone: the next
-            # attempt would find their names taken. So what was made stays in the stack.
-            DisableRollback=any(it.action == "Add" and it.type in KEEPS_DATA for it in changes),
+            # attempt would find their names taken. So what was made stays in the stack. One that is not
+            # whole has nothing to be rolled back to, and CloudFormation refuses to go on otherwise.
+            DisableRollback=(stack is not None and stack.status in CONTINUABLE)
+            or any(it.action == "Add" and it.type in KEEPS_DATA for it in changes),
         )
         return self._settled(template)
 

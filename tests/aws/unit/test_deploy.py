@@ -19,12 +19,30 @@ class CloudFormation:
 
     def __init__(self, status: str | None, **resources: str):
         self.status, self.listed = status, resources
+        # Action and type of each line of the next change set.
+        self.planned: list[tuple[str, str]] = []
 
     def describe_stacks(self, StackName: str) -> dict:
         if self.status is None:
             error = {"Code": "ValidationError", "Message": f"Stack {StackName} does not exist"}
             raise ClientError({"Error": error}, "DescribeStacks")
         return {"Stacks": [{"StackName": StackName, "StackStatus": self.status}]}
+
+    def get_template_summary(self, TemplateBody: str) -> dict:
+        return {}
+
+    def create_change_set(self, **asked) -> None:
+        self.asked = asked
+
+    def describe_change_set(self, **_named) -> dict:
+        changes = [
+            {"ResourceChange": {"Action": action, "LogicalResourceId": "It", "ResourceType": kind}}
+            for action, kind in self.planned
+        ]
+        return {"Status": "CREATE_COMPLETE", "Changes": changes}
+
+    def execute_change_set(self, **how) -> None:
+        self.executed, self.status = how, "UPDATE_COMPLETE"
 
     def get_paginator(self, _name: str):
         rows = [
@@ -57,6 +75,23 @@ class Roles(unittest.TestCase):
             listed = {"Role": role} if role else {}
             client = CloudFormation(status, Profile="CREATE_COMPLETE", **listed)
             self.assertEqual(stacks(client).holds("hosts", "Role"), there, (status, role))
+
+
+class Rollbacks(unittest.TestCase):
+    def test_a_stack_that_is_not_whole_goes_on_without_a_rollback_whatever_is_added(self):
+        table, function = "AWS::DynamoDB::Table", "AWS::Lambda::Function"
+        for status, planned, disabled in [
+            (None, ("Add", function), False),
+            (None, ("Add", table), True),
+            ("UPDATE_COMPLETE", ("Modify", table), False),
+            ("UPDATE_COMPLETE", ("Add", table), True),
+            ("CREATE_FAILED", ("Modify", function), True),
+            ("UPDATE_FAILED", ("Add", function), True),
+        ]:
+            client = CloudFormation(status)
+            client.planned = [planned]
+            stacks(client).bring_up_to_date("artifacts", {}, Agreement(always=True))
+            self.assertEqual(client.executed["DisableRollback"], disabled, (status, planned))
 
 
 class Questions(unittest.TestCase):
