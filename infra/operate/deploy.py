@@ -178,6 +178,7 @@ class Deployment:
         role_exists = self.stacks("service").holds("hosts", "Role")
         if role_exists:
             self.admit()
+        self.expect_both()
         self.stack(
             "hosts",
             Prefix=self.settings.prefix,
@@ -195,6 +196,22 @@ class Deployment:
             self.admit()
         fleet.wait_until_replaced(self.accounts, self.hosts.folder)
         self.retire()
+
+    def expect_both(self) -> None:
+        """While hosts are replaced either image is as it should be: /readyz is told before the first is.
+
+        By the interface's own stack, which whoever runs the service alone may ask too. Its functions are
+        changed only behind the hosts.
+        """
+        api = self.stacks("service").find("api")
+        if api is None:
+            return
+        new = ",".join(self.settings.image.pcrs)
+        expected = [it for it in api.parameters.get("ExpectedPcrs", "").split(";") if it]
+        if expected and new not in expected:
+            # Of two, the last is the one that the former run brought in.
+            both = ";".join([expected[-1], new])
+            self.stacks("service").tell("api", self.agreement, ExpectedPcrs=both)
 
     def interface(self, network: Stack, bucket: str, functions: release.Release) -> Stack:
         """The API with its functions, and what stands before it."""

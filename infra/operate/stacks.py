@@ -94,7 +94,33 @@ class Stacks:
         declared = self._declared(body)
         for name in parameters.keys() - declared:
             raise Refused(f"{template}.yaml has no parameter {name}")
-        change_set = self._plan(template, body, parameters, stack)
+        values = [{"ParameterKey": key, "ParameterValue": it} for key, it in parameters.items()]
+        change_set = self._plan(template, stack, TemplateBody=body, Parameters=values)
+        return self._carry_out(template, stack, change_set, agreement, loss_of_data)
+
+    def tell(self, template: str, agreement: Agreement, **parameters: str) -> Stack:
+        """Changes parameters of a standing stack, and nothing else: its template stays the one it has."""
+        stack = self._startable(template)
+        if stack is None:
+            raise Refused(f"{self.settings.stack(template)} is not there")
+        values = [
+            {"ParameterKey": key, "ParameterValue": parameters[key]}
+            if key in parameters
+            else {"ParameterKey": key, "UsePreviousValue": True}
+            for key in stack.parameters
+        ]
+        change_set = self._plan(template, stack, UsePreviousTemplate=True, Parameters=values)
+        return self._carry_out(template, stack, change_set, agreement, False)
+
+    def _carry_out(
+        self,
+        template: str,
+        stack: Stack | None,
+        change_set: tuple[str, list[Change]] | None,
+        agreement: Agreement,
+        loss_of_data: bool,
+    ) -> Stack:
+        """Shows a planned change set, and executes it once it is agreed to."""
         if change_set is None:
             say(f"{self.settings.stack(template)}: nothing to change")
             return self._at_rest(template)
@@ -171,7 +197,7 @@ class Stacks:
             )
         return stack
 
-    def _plan(self, template: str, body: str, parameters: dict[str, str], stack: Stack | None):
+    def _plan(self, template: str, stack: Stack | None, **content):
         """A change set's name and changes; none if there is nothing to change."""
         named = {"StackName": self.settings.stack(template)}
         name = f"{self.settings.stack(template)}-{time.time_ns()}"
@@ -179,11 +205,8 @@ class Stacks:
             **named,
             ChangeSetName=name,
             ChangeSetType="UPDATE" if stack else "CREATE",
-            TemplateBody=body,
+            **content,
             Capabilities=["CAPABILITY_NAMED_IAM"],
-            Parameters=[
-                {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
-            ],
             Tags=[{"Key": "sharekeep:deployment", "Value": self.settings.name}],
         )
         deadline = time.monotonic() + CHANGE_SET_SECONDS
@@ -204,7 +227,12 @@ class Stacks:
         while token := found.get("NextToken"):
             found = self.client.describe_change_set(**named, ChangeSetName=name, NextToken=token)
             changes += changes_in(found)
-        if stack and not changes and stack.parameters == {**stack.parameters, **parameters}:
+        told = {
+            it["ParameterKey"]: it["ParameterValue"]
+            for it in content["Parameters"]
+            if "ParameterValue" in it
+        }
+        if stack and not changes and stack.parameters == {**stack.parameters, **told}:
             self._forget(template, name, stack)
             return None
         return name, changes

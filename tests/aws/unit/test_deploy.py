@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import re
 import unittest
 from types import SimpleNamespace
 from unittest import mock
@@ -11,7 +12,9 @@ from botocore.exceptions import ClientError
 from operate import Refused, agreement, deploy
 from operate.agreement import Agreement
 from operate.deploy import Deployment
-from operate.stacks import Stacks
+from operate.stacks import TEMPLATES, Stacks
+
+API = (TEMPLATES / "api.yaml").read_text()
 
 
 class CloudFormation:
@@ -21,12 +24,16 @@ class CloudFormation:
         self.status, self.listed = status, resources
         # Action and type of each line of the next change set.
         self.planned: list[tuple[str, str]] = []
+        self.parameters: dict[str, str] = {}
+        self.asked: dict | None = None
 
     def describe_stacks(self, StackName: str) -> dict:
         if self.status is None:
             error = {"Code": "ValidationError", "Message": f"Stack {StackName} does not exist"}
             raise ClientError({"Error": error}, "DescribeStacks")
-        return {"Stacks": [{"StackName": StackName, "StackStatus": self.status}]}
+        values = [{"ParameterKey": k, "ParameterValue": v} for k, v in self.parameters.items()]
+        one = {"StackName": StackName, "StackStatus": self.status, "Parameters": values}
+        return {"Stacks": [one]}
 
     def get_template_summary(self, TemplateBody: str) -> dict:
         return {}
@@ -113,3 +120,41 @@ class Questions(unittest.TestCase):
         for words in (("--image-is-admitted",), ("--only", "key", "--image-is-admitted")):
             with self.assertRaises(SystemExit), contextlib.redirect_stderr(io.StringIO()):
                 deploy.main(["settings.toml", *words])
+
+
+class RollOvers(unittest.TestCase):
+    OLD, NEW, OTHER = (",".join([digit * 96] * 3) for digit in "abc")
+
+    def told(self, expected: str, image: str) -> dict | None:
+        """The change set by which the interface is told, if it must be."""
+        client = CloudFormation("UPDATE_COMPLETE")
+        client.parameters = {"Release": "functions-1", "ExpectedPcrs": expected}
+        client.planned = [("Modify", "AWS::Lambda::Function")]
+        settings = SimpleNamespace(image=SimpleNamespace(pcrs=tuple(image.split(","))))
+        run = Deployment(settings, None, Agreement(always=True), only="service")
+        run._stacks["service"] = stacks(client)
+        run.expect_both()
+        return client.asked
+
+    def test_both_images_are_expected_while_hosts_are_replaced(self):
+        for expected, said in [
+            (self.OLD, f"{self.OLD};{self.NEW}"),
+            (f"{self.OTHER};{self.OLD}", f"{self.OLD};{self.NEW}"),
+        ]:
+            asked = self.told(expected, self.NEW)
+            self.assertEqual(
+                asked["Parameters"],
+                [
+                    {"ParameterKey": "Release", "UsePreviousValue": True},
+                    {"ParameterKey": "ExpectedPcrs", "ParameterValue": said},
+                ],
+            )
+            # Functions that are still called must stay as they are.
+            self.assertTrue(asked["UsePreviousTemplate"])
+            self.assertNotIn("TemplateBody", asked)
+            takes = re.search(r"  ExpectedPcrs:\n(?:    .*\n)*?    AllowedPattern: \"(.*)\"", API)[1]
+            self.assertTrue(re.fullmatch(takes, said))
+
+    def test_nothing_is_told_that_is_known(self):
+        for expected in (self.NEW, f"{self.OLD};{self.NEW}", f"{self.NEW};{self.OLD}", ""):
+            self.assertIsNone(self.told(expected, self.NEW))

@@ -178,6 +178,8 @@ class Whole(unittest.TestCase):
         with mock.patch.object(fleet, "wait_until_replaced", side_effect=KeyboardInterrupt):
             self.assertEqual(Deployed.deploy(), 1)
         self.assertEqual(Named.by(self.stack("key", "keys").parameters), Named(first, following))
+        both = f"{','.join(first)};{','.join(following)}"
+        self.assertEqual(self.stack("api").parameters["ExpectedPcrs"], both)
         Deployed.deploy()
         self.assertEqual(Named.by(self.stack("key", "keys").parameters), Named(following))
         self.assertEqual(self.stack("api").parameters["ExpectedPcrs"], ",".join(following))
