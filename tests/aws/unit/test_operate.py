@@ -4,6 +4,7 @@ import tempfile
 import tomllib
 import unittest
 import zipfile
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -60,6 +61,26 @@ class Settings(unittest.TestCase):
             "--url=https://api.example",
         ):
             self.assertIn(expected, words)
+
+    def test_the_doctor_is_told_of_a_frozen_policy_only(self):
+        found = settings.read(EXAMPLE)
+        used = tables.generation(Accounts(found), 1)
+        outputs = {"RecordsBucket": "records", "AuditBucket": "audit"}
+        for said, frozen in ((None, False), ("no", False), ("for ever", True)):
+            key = {} if said is None else {"key": {"FreezePolicy": said}}
+            words = doctor.arguments(replace(found, parameters=key), used, outputs, "https://a.example")
+            self.assertEqual("--frozen" in words, frozen)
+
+    def test_the_doctor_has_the_credentials_of_the_profile_and_no_others(self):
+        found = settings.read(EXAMPLE)
+        own = {name: "others" for name in doctor.CREDENTIALS} | {"PATH": "/bin"}
+        region = {"PATH": "/bin", "AWS_REGION": found.region}
+        self.assertEqual(
+            doctor.environment(found, own), {**region, "AWS_PROFILE": "sharekeep-service"}
+        )
+        # Without one, they are all that there is.
+        without = replace(found, service=replace(found.service, profile=None))
+        self.assertEqual(doctor.environment(without, own), {**own, **region})
 
     def test_measurements_of_a_debug_enclave_are_refused(self):
         with tempfile.TemporaryDirectory() as scratch:
