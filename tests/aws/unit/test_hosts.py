@@ -1,6 +1,7 @@
 """What a host does of its own accord, by the scripts in its template. Nothing here is a host."""
 
 import re
+import socket
 import subprocess
 import tempfile
 import unittest
@@ -110,8 +111,21 @@ class Scripts(unittest.TestCase):
         self.stand_in("say", "false")
         self.assertEqual(self.run_script(f"set -eu\n{report}true\n"), ["signal -e 1"])
 
-    def test_the_question_to_the_enclave_is_a_program(self):
-        compile(script("ask"), "ask", "exec")
+    def test_only_an_enclave_that_is_well_is_found_well(self):
+        for answer, well in [
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", True),
+            (b"HTTP/1.1 503 Service Unavailable\r\n\r\n", False),
+            (b"", False),
+        ]:
+            with socket.create_server(("127.0.0.1", 0)) as enclave:
+                address = f'("127.0.0.1", {enclave.getsockname()[1]})'
+                asks = script("ask").replace("AF_VSOCK", "AF_INET").replace("(16, 5000)", address)
+                asked = subprocess.Popen(["python3", "-c", asks], stderr=subprocess.DEVNULL)
+                connection, _ = enclave.accept()
+                with connection:
+                    self.assertTrue(connection.recv(512).startswith(b"GET /health HTTP/1.1\r\n"))
+                    connection.sendall(answer)
+                self.assertEqual(asked.wait(20) == 0, well, answer)
 
 
 def script(name: str) -> str:
