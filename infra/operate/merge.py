@@ -4,6 +4,7 @@ Every row is written once, as it has to be in the end: at no moment does a new t
 replaced. Doing it again does the same, so an interrupted run is simply repeated.
 """
 
+import json
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
@@ -11,8 +12,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from operate import Refused
-from operate.archive import Spool, fingerprint, to_image, to_item
-from operate.replay import Accident, Fate, fate, version
+from operate.archive import Line, Spool, fingerprint, to_image, to_item
+from operate.replay import Accident, Fate, Live, fate, version
 
 # What DynamoDB takes at once.
 BATCH = 25
@@ -53,30 +54,35 @@ class Merge:
         self.dynamodb, self.spool, self.table, self.accident = dynamodb, spool, table, accident
         # What each row has to be, by which the result is checked.
         self.notes = sqlite3.connect(notes)
-        self.notes.execute(
-            "CREATE TABLE row (pk TEXT, sk TEXT, sha256 TEXT, PRIMARY KEY (pk, sk)) WITHOUT ROWID"
+        self.notes.executescript(
+            """
+            CREATE TABLE row (pk TEXT, sk TEXT, sha256 TEXT, PRIMARY KEY (pk, sk)) WITHOUT ROWID;
+            CREATE TABLE live (pk TEXT, sk TEXT, image TEXT, PRIMARY KEY (pk, sk)) WITHOUT ROWID;
+            """
         )
+        # When the old table was read.
+        self.now = 0
 
-    def fates(self, source: str) -> Iterator[tuple[str, str, dict | None, Fate]]:
-        """Each row of the restored table and of the archive, with what has to become of it."""
+    def fates(self, source: str, old: str) -> Iterator[tuple[str, str, dict | None, Fate]]:
+        """Each row of the restored table, of the archive and of the old table, and what becomes of it."""
+        self._read_live(old)
         for was in scan(self.dynamodb, source):
             pk, sk = was["pk"]["S"], was["sk"]["S"]
-            it = fate(self.table, was, self.spool.row(self.table, pk, sk), self.accident)
-            self._note(pk, sk, it)
-            yield pk, sk, was, it
+            yield pk, sk, was, self._fate(pk, sk, was, self.spool.row(self.table, pk, sk))
         for lines in self.spool.rows(self.table):
             pk, sk = lines[0].pk, lines[0].sk
             if not self._noted(pk, sk):
-                it = fate(self.table, None, lines, self.accident)
-                self._note(pk, sk, it)
-                yield pk, sk, None, it
+                yield pk, sk, None, self._fate(pk, sk, None, lines)
+        for pk, sk in self.notes.execute("SELECT pk, sk FROM live"):
+            if not self._noted(pk, sk):
+                yield pk, sk, None, self._fate(pk, sk, None, [])
 
-    def write(self, source: str, target: str) -> Counts:
-        """Fills the new table."""
+    def write(self, source: str, old: str, target: str) -> Counts:
+        """Fills the new table from the restored one and the archive, which the old one has to agree with."""
         counts = Counts()
 
         def requests():
-            for pk, sk, was, it in self.fates(source):
+            for pk, sk, was, it in self.fates(source, old):
                 counts.take(it, was)
                 if it.image is None:
                     # An earlier run may have found the row not yet removed by the table's clock.
@@ -108,11 +114,30 @@ class Merge:
                 self._not_behind(target, last)
         return found
 
-    def _not_behind(self, target: str, last) -> None:
+    def _not_behind(self, target: str, last: Line) -> None:
         key = {"pk": {"S": last.pk}, "sk": {"S": last.sk}}
         row = self.dynamodb.get_item(TableName=target, Key=key, ConsistentRead=True).get("Item")
+        if row is None and not self._live(last.pk, last.sk):
+            # Removed, of which the archive knows nothing: counted as a gap.
+            return
         if row is None or version(row) < version(last.image):
             raise Refused(f"{target} has a row of a version below the archive's; restore again")
+
+    def _read_live(self, old: str) -> None:
+        for row in scan(self.dynamodb, old):
+            values = (row["pk"]["S"], row["sk"]["S"], json.dumps(row))
+            self.notes.execute("INSERT INTO live VALUES (?, ?, ?)", values)
+        self.now = int(time.time())
+
+    def _fate(self, pk: str, sk: str, was: dict | None, lines: list[Line]) -> Fate:
+        it = fate(self.table, was, lines, Live(self._live(pk, sk), self.now), self.accident)
+        self._note(pk, sk, it)
+        return it
+
+    def _live(self, pk: str, sk: str) -> dict | None:
+        found = self.notes.execute("SELECT image FROM live WHERE pk = ? AND sk = ?", (pk, sk))
+        (image,) = found.fetchone() or ("null",)
+        return json.loads(image)
 
     def _note(self, pk: str, sk: str, it: Fate) -> None:
         sha256 = None if it.image is None else fingerprint(it.image)

@@ -26,7 +26,13 @@ class PointInTime:
         """Refuses a time that a table cannot be recovered to."""
         for name in archived():
             table = current.table(name)
-            answer = self.client.describe_continuous_backups(TableName=table)
+            try:
+                answer = self.client.describe_continuous_backups(TableName=table)
+            except self.client.exceptions.TableNotFoundException as error:
+                raise Refused(
+                    f"{table} is gone, and with it the last word on what was committed: have it restored "
+                    "from the backup that DynamoDB made of it, under its old name, first"
+                ) from error
             recovery = answer["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
             first = recovery.get("EarliestRestorableDateTime")
             last = recovery.get("LatestRestorableDateTime")

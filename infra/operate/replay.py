@@ -8,6 +8,10 @@ and made anew, which starts its versions again: the order is the stream's.
 Removals are played again where the service removes rows itself, or an old factor, session or backup would
 come back. Where it never does they are a part of the damage, and the row comes back. What an accident
 removed from the other tables comes back by naming the time of the accident.
+
+Changes show by their predecessor that one is missing; the last ones of a row have no successor. They show in
+the old table, which is still there: it has to hold what the archive ends with. Where it does not, it is
+taken for one more change, so what was committed stands, and the row counts as one with a gap.
 """
 
 from dataclasses import dataclass
@@ -48,13 +52,22 @@ class Accident:
         return self.start <= at_unix_s <= self.end
 
 
+@dataclass(frozen=True)
+class Live:
+    """A row of the old table, none if it is not there; and when that was read, in seconds since 1970."""
+
+    image: dict | None
+    at_unix_s: int
+
+
 @dataclass
 class Fate:
     """What a row has to be in the end."""
 
     # None: it has to be absent.
     image: dict | None
-    # The changes do not follow on each other, or not on the restored row: some are missing.
+    # The changes do not follow on each other or on the restored row, or do not end with the old table's
+    # row: some are missing.
     gap: bool = False
     # Removals that were not believed.
     undone: int = 0
@@ -78,9 +91,13 @@ class _Row:
 
 
 def fate(
-    table: str, restored: dict | None, lines: list[Line], accident: Accident | None = None
+    table: str,
+    restored: dict | None,
+    lines: list[Line],
+    live: Live,
+    accident: Accident | None = None,
 ) -> Fate:
-    """Of one row: as it was restored (none if it was not there), and all its changes in order.
+    """Of one row: as it was restored (none if it was not there), all its changes in order, and as it is.
 
     The changes may begin before the time of the restored row.
     """
@@ -89,18 +106,53 @@ def fate(
     if place == 0 and restored is not None:
         row.put(restored)
     for at, line in enumerate(lines, start=1):
-        if not line.removal:
-            row.put(line.image)
-        elif _believed(table, line, accident):
-            row.best = None
-        else:
-            row.undone += 1
+        _play(row, table, line, accident)
         if at == place and restored is not None:
             row.put(restored)
+    lost = _lost(restored, lines, live, accident)
+    if lost:
+        _play(row, table, lost, accident)
     follows = all(later.replaced == former.sha256 for former, later in pairwise(lines))
     # Undone, but what was removed is nowhere.
     unknown = bool(row.undone and row.best is None)
-    return Fate(row.best, not (known and follows) or unknown, row.undone, row.odd)
+    gap = bool(lost) or unknown or not (known and follows)
+    return Fate(row.best, gap, row.undone, row.odd)
+
+
+def _play(row: _Row, table: str, line: Line, accident: Accident | None) -> None:
+    if not line.removal:
+        row.put(line.image)
+    elif _believed(table, line, accident):
+        row.best = None
+    else:
+        row.undone += 1
+
+
+def _lost(
+    restored: dict | None, lines: list[Line], live: Live, accident: Accident | None
+) -> Line | None:
+    """What happened to the row after all that the archive knows of it, by what it is now."""
+    was = lines[-1].image if lines else restored
+    if live.image == was or (live.image is None and expired(was, live.at_unix_s)):
+        # The table's clock goes on while the archive is read.
+        return None
+    at = live.at_unix_s
+    if live.image is None:
+        # Some time after the last change: if that can have been in the accident, it is taken to have been.
+        at = max(lines[-1].at_unix_s if lines else 0, accident.start if accident else 0)
+    one = live.image or was
+    return Line(
+        stream="",
+        sequence="",
+        at_unix_s=at,
+        change="REMOVE" if live.image is None else "MODIFY" if was else "INSERT",
+        expired=False,
+        pk=one["pk"]["S"],
+        sk=one["sk"]["S"],
+        image=live.image,
+        sha256=fingerprint(live.image) if live.image else None,
+        replaced=None,
+    )
 
 
 def _place(restored: dict | None, lines: list[Line]) -> tuple[int, bool]:
@@ -125,6 +177,14 @@ def _believed(table: str, line: Line, accident: Accident | None) -> bool:
             return accident is None or not accident.covers(line.at_unix_s)
         case Removals.NEVER_MEANT:
             return False
+
+
+def expired(image: dict, at_unix_s: int) -> bool:
+    """Whether the table's clock may remove a row, which counts as absent from then on."""
+    try:
+        return int(image["expires_at"]["N"]) <= at_unix_s
+    except (KeyError, TypeError, ValueError):
+        return False
 
 
 def version(image: dict) -> int:

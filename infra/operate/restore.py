@@ -69,6 +69,7 @@ class Restore:
             return self.finish(current)
         target = tables.generation(self.accounts, current.number + 1)
         self._refuse_another_restore(current, target)
+        self._refuse_forgotten(stack)
         self.point_in_time.check(current, self.to)
         self.show_plan(current, target)
         with tempfile.TemporaryDirectory(prefix="sharekeep-restore-") as folder:
@@ -97,7 +98,7 @@ class Restore:
         )
         self.point_in_time.restore(current, target, self.to)
         say(f"the tables of {self.to:%Y-%m-%dT%H:%M:%SZ} are there")
-        self.fill(target, spool, folder)
+        self.fill(current, target, spool, folder)
         # From here on the new tables are the tables, whatever happens to this run.
         self.replace(current, stack, target)
         self.finish(target)
@@ -108,16 +109,18 @@ class Restore:
         self.functions.start()
         say("the functions run; what a restore had made by then is left as it is")
 
-    def fill(self, target: Generation, spool: Spool, folder: Path) -> None:
+    def fill(self, current: Generation, target: Generation, spool: Spool, folder: Path) -> None:
         """Puts the restored rows and the archive together, and checks the result."""
         dynamodb = self.accounts.service("dynamodb")
         merges = {}
-        gaps = 0
+        gaps = {}
         rows = [("table", "rows")]
         for name in archived():
             merge = Merge(dynamodb, spool, name, self.accident, folder / f"{name}-rows")
-            counts = merge.write(target.table(name) + PointInTime.SUFFIX, target.table(name))
-            gaps += counts.gaps
+            new = target.table(name)
+            counts = merge.write(new + PointInTime.SUFFIX, current.table(name), new)
+            if counts.gaps:
+                gaps[current.table(name)] = counts.gaps
             rows.append((name, str(counts)))
             merges[name] = merge
         say(table(rows))
@@ -231,10 +234,24 @@ class Restore:
                 f"{stack.status}), which was not finished. Give that one's arguments, or delete its stack and its tables first"
             )
 
-    def _refuse_gaps(self, gaps: int) -> None:
+    def _refuse_forgotten(self, stack: Stack) -> None:
+        """Of changes that the bucket has deleted nothing would be known."""
+        days = int(stack.parameters["RecordRetentionDays"])
+        first = datetime.now(UTC) - timedelta(days=days)
+        if self.to - MARGIN < first:
+            raise Refused(
+                f"the archive keeps changes for {days} days only, RecordRetentionDays of {stack.name}: "
+                f"it reaches back to {first + MARGIN:%Y-%m-%dT%H:%M:%SZ}"
+            )
+
+    def _refuse_gaps(self, gaps: dict[str, int]) -> None:
         if not gaps:
             return
-        text = f"of {gaps} rows the archive lacks changes: they may be older than they were"
+        named = ", ".join(f"{count} of {name}" for name, count in gaps.items())
+        text = (
+            f"of {sum(gaps.values())} rows the archive lacks changes ({named}): "
+            "they may be older than they were"
+        )
         if not self.although_missing:
             raise Refused(f"{text}. To restore nevertheless, give --although-changes-are-missing")
         say(f"  {text}")

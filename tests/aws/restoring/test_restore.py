@@ -1,6 +1,6 @@
 import time
 import unittest
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from unittest import mock
 
 from janitor import Janitor
@@ -46,6 +46,11 @@ def go_on(world: World) -> None:
     world.put("data_keys", "demo", "0000000002", 1, "wrapped, rotated")
 
 
+def lately() -> datetime:
+    """A time that several runs are given."""
+    return datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+
+
 class Restores(unittest.TestCase):
     def test_nothing_that_was_committed_goes_back(self):
         with World("back") as world, Janitor(world.bucket) as janitor:
@@ -81,7 +86,7 @@ class Restores(unittest.TestCase):
         self.assertEqual([it for it in world.tables() if "recovered" in it], [])
 
     def a_second_run_and_a_second_restore(self, world: World):
-        to = datetime(2026, 11, 20, 16, 0, tzinfo=UTC)
+        to = lately()
         world.photographed()
         world.put("wallets", "bob", "w2", 2, "epoch 2, active")
         with Janitor(world.bucket) as janitor:
@@ -123,7 +128,7 @@ class Restores(unittest.TestCase):
             go_on(world)
             before = world.rows()
             janitor.follow(world.current)
-            to = datetime(2026, 11, 20, 16, 0, tzinfo=UTC)
+            to = lately()
             died_at: set[str] = set()
             # Each run gets one change further than the one before.
             while self.dies(world, died_at, to):
@@ -181,6 +186,36 @@ class Restores(unittest.TestCase):
                     world.restoring(to=LONG_AGO).run()
                 world.restoring(to=forgetful.to, although_missing=True).run()
             self.assertEqual(world.content("factors", "alice", "factor#p"), (4, "7 guesses left"))
+
+    def test_last_changes_that_are_not_archived_stop_a_restore_although_the_stream_forgot_them(self):
+        with World("tail") as world, Janitor(world.bucket) as janitor:
+            live(world)
+            world.photographed()
+            janitor.follow(world.current)
+            # A janitor that stood still from here on, for longer than streams remember.
+            go_on(world)
+            before = world.rows()
+            run = world.restoring()
+            with self.forgotten():
+                with self.assertRaisesRegex(Refused, "of 11 rows .* 2 of tail-wallets"):
+                    run.run()
+                self.assertEqual(world.current.number, 1)
+                world.restoring(to=run.to, although_missing=True).run()
+            # What is known of them is what the old tables hold. All but a row that was made anew with the
+            # version that it had: it looks like one that was overwritten.
+            self.assertEqual(world.content("backups", "bob", "w1"), (1, "of epoch 1"))
+            self.assertEqual(
+                [it for it in world.rows()["backups"] if it["pk"]["S"] != "bob"],
+                [it for it in before.pop("backups") if it["pk"]["S"] != "bob"],
+            )
+            self.assertEqual({it: world.rows()[it] for it in before}, before)
+
+    def test_a_time_that_the_archive_does_not_reach_back_to_is_refused(self):
+        with World("forgot") as world:
+            run = world.restoring(to=datetime.now(UTC) - timedelta(days=36))
+            with self.assertRaisesRegex(Refused, "for 36 days only"):
+                run.run()
+            self.assertEqual(world.functions.stops, 0)
 
     def forgotten(self):
         return mock.patch.object(drain, "in_streams", lambda *_: iter(()))

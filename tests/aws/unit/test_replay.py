@@ -8,7 +8,7 @@ from pathlib import Path
 
 from operate import Refused
 from operate.archive import Line, Spool, fingerprint, parse, to_image, to_item
-from operate.replay import Accident, fate
+from operate.replay import Accident, Live, fate
 
 STREAM = "2026-11-20T16:00:00.000"
 
@@ -19,7 +19,7 @@ class Table:
     def __init__(self, sk="factor#f"):
         self.sk, self.image, self.lines, self.now = sk, None, [], 1_000
 
-    def put(self, version, content="sealed", **more):
+    def put(self, version, content="sealed", expires_at=None, **more):
         """A commit, or whatever else writes a row."""
         key = {"pk": {"S": "u"}, "sk": {"S": self.sk}}
         image = {
@@ -28,10 +28,17 @@ class Table:
             "bytes": {"B": "AP8="},
             "row": {"S": content},
         }
+        if expires_at is not None:
+            image["expires_at"] = {"N": str(expires_at)}
         self._change("MODIFY" if self.image else "INSERT", image, **more)
 
     def remove(self, **more):
         self._change("REMOVE", None, **more)
+
+    @property
+    def live(self):
+        """As the old table has it."""
+        return Live(self.image, self.now)
 
     def _change(self, change, image, stream=STREAM, expired=False):
         self.now += 1
@@ -56,7 +63,7 @@ class Fates(unittest.TestCase):
     def restored(self, table, then, name="factors", accident=None, since=0):
         """The fate of a row that was restored as it was after `then` changes."""
         was = table.lines[then - 1].image if then else None
-        return fate(name, was, table.lines[since:], accident)
+        return fate(name, was, table.lines[since:], table.live, accident)
 
     def test_a_commit_after_the_time_of_the_restore_stands(self):
         table = Table()
@@ -157,11 +164,62 @@ class Fates(unittest.TestCase):
         for lost in range(1, 4):
             with self.subTest(lost):
                 fewer = lines[:lost] + lines[lost + 1 :]
-                self.assertTrue(fate("wallets", lines[0].image, fewer).gap)
+                self.assertTrue(fate("wallets", lines[0].image, fewer, table.live).gap)
         # Between the restored row and the first archived change.
-        self.assertTrue(fate("wallets", lines[0].image, lines[2:]).gap)
-        self.assertTrue(fate("wallets", None, lines[2:]).gap)
-        self.assertFalse(fate("wallets", lines[0].image, lines[1:]).gap)
+        self.assertTrue(fate("wallets", lines[0].image, lines[2:], table.live).gap)
+        self.assertTrue(fate("wallets", None, lines[2:], table.live).gap)
+        self.assertFalse(fate("wallets", lines[0].image, lines[1:], table.live).gap)
+
+    def test_the_last_changes_of_a_row_are_missed_too_and_what_was_committed_stands(self):
+        for lost in (1, 2, 3):
+            with self.subTest(lost):
+                table = Table()
+                for version in range(1, 4):
+                    table.put(version)
+                it = fate("factors", table.lines[0].image, table.lines[1:-lost], table.live)
+                self.assertTrue(it.gap)
+                self.assertEqual(it.image, table.image)
+        # The row was made and nothing is known of it.
+        self.assertEqual(fate("factors", None, [], table.live).image, table.image)
+        self.assertTrue(fate("factors", None, [], table.live).gap)
+
+    def test_a_last_write_that_raises_no_version_is_no_commit_although_it_was_lost(self):
+        table = Table("w")
+        table.put(4)
+        good = table.image
+        table.put(3, "a row of yesterday put back")
+        it = fate("wallets", good, table.lines[:1], table.live)
+        self.assertTrue(it.gap)
+        self.assertEqual(it.image, good)
+
+    def test_a_last_removal_that_was_lost_is_judged_like_any_other(self):
+        for name, sk, stays in [
+            ("factors", "factor#f", False),
+            ("sessions", "session", False),
+            ("wallets", "w", True),
+        ]:
+            with self.subTest(name):
+                table = Table(sk)
+                table.put(1)
+                last = table.image
+                table.remove()
+                it = fate(name, last, table.lines[:-1], table.live)
+                self.assertTrue(it.gap)
+                self.assertEqual(it.image, last if stays else None)
+        table = Table()
+        table.put(1)
+        last = table.image
+        table.remove()
+        # It can have been in the accident, or cannot.
+        during, before = Accident(table.now, table.now), Accident(0, table.now - 2)
+        self.assertEqual(fate("factors", last, table.lines[:-1], table.live, during).image, last)
+        self.assertIsNone(fate("factors", last, table.lines[:-1], table.live, before).image)
+
+    def test_what_the_tables_clock_removes_while_the_archive_is_read_is_not_missing(self):
+        table = Table("session")
+        table.put(1, expires_at=1_500)
+        self.assertFalse(fate("sessions", table.image, table.lines, Live(None, 1_500)).gap)
+        self.assertTrue(fate("sessions", table.image, table.lines, Live(None, 1_499)).gap)
 
     def test_a_later_stream_of_the_table_counts_as_later(self):
         table = Table("w")
