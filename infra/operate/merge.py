@@ -13,7 +13,7 @@ from pathlib import Path
 
 from operate import Refused
 from operate.archive import Line, Spool, fingerprint, to_image, to_item
-from operate.replay import Accident, Fate, Live, fate, version
+from operate.replay import Accident, Fate, Live, expired, expiry, fate, version
 
 # What DynamoDB takes at once.
 BATCH = 25
@@ -28,6 +28,8 @@ class Counts:
     changed: int = 0
     added: int = 0
     removed: int = 0
+    # Of those removed, or not added.
+    expired: int = 0
     undone: int = 0
     odd: int = 0
     gaps: int = 0
@@ -38,6 +40,7 @@ class Counts:
         self.changed += was is not None and it.image is not None and it.image != was
         self.added += was is None and it.image is not None
         self.removed += was is not None and it.image is None
+        self.expired += it.expired
         self.undone += it.undone
         self.odd += it.odd
         self.gaps += it.gap
@@ -56,7 +59,9 @@ class Merge:
         self.notes = sqlite3.connect(notes)
         self.notes.executescript(
             """
-            CREATE TABLE row (pk TEXT, sk TEXT, sha256 TEXT, PRIMARY KEY (pk, sk)) WITHOUT ROWID;
+            CREATE TABLE row (
+                pk TEXT, sk TEXT, sha256 TEXT, expires_at INTEGER, found INTEGER DEFAULT 0,
+                PRIMARY KEY (pk, sk)) WITHOUT ROWID;
             CREATE TABLE live (pk TEXT, sk TEXT, image TEXT, PRIMARY KEY (pk, sk)) WITHOUT ROWID;
             """
         )
@@ -96,21 +101,25 @@ class Merge:
     def verify(self, target: str) -> int:
         """Every row is as it has to be, none is missing, none besides, and none is behind the archive.
 
-        Reads the new table anew; returns how many rows it has.
+        Reads the new table anew; returns how many rows it has. What the table's clock has removed since they
+        were written is not missing.
         """
         found = 0
+        self.notes.execute("UPDATE row SET found = 0")
         for row in scan(self.dynamodb, target):
-            noted = self._noted(row["pk"]["S"], row["sk"]["S"])
+            pk, sk = row["pk"]["S"], row["sk"]["S"]
+            noted = self._noted(pk, sk)
             if noted is None or noted[0] != fingerprint(row):
                 raise Refused(f"{target} has a row that is not as it has to be; restore again")
+            self.notes.execute("UPDATE row SET found = 1 WHERE pk = ? AND sk = ?", (pk, sk))
             found += 1
-        wanted = "SELECT count(*) FROM row WHERE sha256 IS NOT NULL"
-        ((expected,),) = self.notes.execute(wanted).fetchall()
-        if found != expected:
-            raise Refused(f"{target} has {found} rows of {expected}; restore again")
+        wanted = "sha256 IS NOT NULL AND NOT found AND (expires_at IS NULL OR expires_at > ?)"
+        missing = self.notes.execute(f"SELECT count(*) FROM row WHERE {wanted}", (int(time.time()),))
+        if count := missing.fetchone()[0]:
+            raise Refused(f"{target} lacks {count} rows; restore again")
         for lines in self.spool.rows(self.table):
             last = lines[-1]
-            if not last.removal:
+            if not last.removal and not expired(last.image, time.time()):
                 self._not_behind(target, last)
         return found
 
@@ -140,8 +149,12 @@ class Merge:
         return json.loads(image)
 
     def _note(self, pk: str, sk: str, it: Fate) -> None:
-        sha256 = None if it.image is None else fingerprint(it.image)
-        self.notes.execute("INSERT INTO row VALUES (?, ?, ?)", (pk, sk, sha256))
+        image = it.image or {}
+        until = expiry(image)
+        # SQLite's numbers end; a row until then stays.
+        until = until if until is not None and until < 2**63 else None
+        values = (pk, sk, fingerprint(image) if image else None, until)
+        self.notes.execute("INSERT INTO row (pk, sk, sha256, expires_at) VALUES (?, ?, ?, ?)", values)
 
     def _noted(self, pk: str, sk: str) -> tuple[str | None] | None:
         query = "SELECT sha256 FROM row WHERE pk = ? AND sk = ?"

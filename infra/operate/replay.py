@@ -73,6 +73,8 @@ class Fate:
     undone: int = 0
     # Changes that raised no version and so are no commits.
     odd: int = 0
+    # Absent because its time is over.
+    expired: bool = False
 
 
 @dataclass
@@ -116,7 +118,9 @@ def fate(
     # Undone, but what was removed is nowhere.
     unknown = bool(row.undone and row.best is None)
     gap = bool(lost) or unknown or not (known and follows)
-    return Fate(row.best, gap, row.undone, row.odd)
+    # The service takes it for absent, and the new table's clock would remove it while rows are counted.
+    over = expired(row.best, live.at_unix_s)
+    return Fate(None if over else row.best, gap, row.undone, row.odd, over)
 
 
 def _play(row: _Row, table: str, line: Line, accident: Accident | None) -> None:
@@ -179,12 +183,18 @@ def _believed(table: str, line: Line, accident: Accident | None) -> bool:
             return False
 
 
-def expired(image: dict, at_unix_s: int) -> bool:
+def expired(image: dict | None, at_unix_s: int) -> bool:
     """Whether the table's clock may remove a row, which counts as absent from then on."""
+    until = expiry(image)
+    return until is not None and until <= at_unix_s
+
+
+def expiry(image: dict | None) -> int | None:
+    """In seconds since 1970; none if a row stays."""
     try:
-        return int(image["expires_at"]["N"]) <= at_unix_s
+        return int(image["expires_at"]["N"])
     except (KeyError, TypeError, ValueError):
-        return False
+        return None
 
 
 def version(image: dict) -> int:

@@ -245,6 +245,15 @@ class Fates(unittest.TestCase):
                 self.assertFalse(it.gap)
 
 
+    def test_a_row_whose_time_is_over_is_absent(self):
+        table = Table("session")
+        table.put(1, expires_at=1_500)
+        for now, image in ((1_499, table.image), (1_500, None)):
+            it = fate("sessions", table.image, table.lines, Live(table.image, now))
+            self.assertEqual(it.image, image)
+            self.assertEqual((it.expired, it.gap), (image is None, False))
+
+
 class Lines(unittest.TestCase):
     def text(self, **other):
         image = {"pk": {"S": "u"}, "sk": {"S": "w"}, "bytes": {"B": "AP8="}}
