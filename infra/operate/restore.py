@@ -67,6 +67,7 @@ class Restore:
             # what was committed in them.
             say("the restored tables are in use: finishing")
             return self.finish(current)
+        self._refuse_unfinished(current, stack)
         target = tables.generation(self.accounts, current.number + 1)
         self._refuse_another_restore(current, target)
         self._refuse_forgotten(stack)
@@ -106,6 +107,9 @@ class Restore:
     def abandon(self) -> None:
         """Lets the functions run again, on the tables that they ran on."""
         self._stack_of(tables.in_use(self.accounts))
+        # Asked again: what was under way may have been the marking of the old tables.
+        used = tables.in_use(self.accounts)
+        self._refuse_unfinished(used, self._stack_of(used))
         self.functions.start()
         say("the functions run; what a restore had made by then is left as it is")
 
@@ -233,6 +237,21 @@ class Restore:
                 f"{stack.name} is of another restore ({stack.parameters.get('RestoredFrom')}, "
                 f"{stack.status}), which was not finished. Give that one's arguments, or delete its stack and its tables first"
             )
+
+    def _refuse_unfinished(self, used: Generation, stack: Stack) -> None:
+        """Of a restore whose new tables are in use, while the functions still know the old ones.
+
+        Whatever these would commit now, into tables that were replaced, would be lost later.
+        """
+        users = Stacks(self.accounts, "service")
+        for template in USERS:
+            user = users.find(template)
+            if user and user.parameters.get("TablePrefix", self.settings.prefix) != used.prefix:
+                raise Refused(
+                    f"the tables {used.prefix}* are in use already, and {user.name} does not know it: finish "
+                    "the restore that made them, by the same command with its arguments "
+                    f"({stack.parameters.get('RestoredFrom')})"
+                )
 
     def _refuse_forgotten(self, stack: Stack) -> None:
         """Of changes that the bucket has deleted nothing would be known."""

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from unittest import mock
 
 from janitor import Janitor
-from operate import Refused, drain
+from operate import Refused, drain, tables
 from operate.archive import Bucket, Spool, fingerprint
 from operate.replay import Accident
 from operate.tables import archived
@@ -209,6 +209,31 @@ class Restores(unittest.TestCase):
                 [it for it in before.pop("backups") if it["pk"]["S"] != "bob"],
             )
             self.assertEqual({it: world.rows()[it] for it in before}, before)
+
+    def test_a_restore_whose_tables_are_in_use_is_finished_and_not_abandoned(self):
+        with World("half") as world, Janitor(world.bucket) as janitor:
+            live(world)
+            world.photographed()
+            janitor.follow(world.current)
+            run = world.restoring()
+            # It dies as soon as the old tables are marked as replaced.
+            with mock.patch.object(run, "finish", side_effect=Death), self.assertRaises(Death):
+                run.run()
+            self.assertEqual(world.current.number, 2)
+            for attempt in (world.restoring().abandon, world.restoring(to=lately()).run):
+                with self.assertRaisesRegex(Refused, "half-r2-.* are in use already"):
+                    attempt()
+                self.assertFalse(world.functions.running)
+            # As infra/deploy tells everybody, and starts nothing.
+            told = tables.parameters(world.current, world.current.stack().outputs)
+            for template in ("api", "hosts", "watch"):
+                known = {it: told[it] for it in world.told(template) if it in told}
+                world.stack(template, **{**world.told(template), **known})
+            self.assertFalse(world.functions.running)
+            world.restoring(to=run.to).run()
+            self.assertTrue(world.functions.running)
+            self.assertEqual(world.current.number, 2)
+            self.nothing_is_left(world)
 
     def test_a_time_that_the_archive_does_not_reach_back_to_is_refused(self):
         with World("forgot") as world:
