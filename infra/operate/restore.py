@@ -194,8 +194,8 @@ class Restore:
 
     def _origin(self, number: int) -> str:
         """What the new storage stack says of itself, by which a run knows its own."""
-        source = tables.generation(self.accounts, number).prefix
-        text = f"{source} at {self.to:%Y-%m-%dT%H:%M:%SZ}"
+        source = tables.restored_from(tables.generation(self.accounts, number))
+        text = f"{source}{self.to:%Y-%m-%dT%H:%M:%SZ}"
         if self.accident:
             text += f" undoing removals of {self.accident.start} to {self.accident.end}"
         return text

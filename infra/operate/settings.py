@@ -9,7 +9,8 @@ from pathlib import Path
 
 from operate import Refused
 
-NAME = re.compile(r"[a-z][a-z0-9-]{0,28}[a-z0-9]")
+# Short enough for tables that were restored 98 times, and not what a restore would call another's.
+NAME = re.compile(r"(?!.*-r[0-9]+\Z)[a-z][a-z0-9-]{0,25}[a-z0-9]")
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 ACCOUNT = re.compile(r"[0-9]{12}")
 ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/.+")

@@ -89,14 +89,34 @@ def in_use(accounts: Accounts) -> Generation:
 
 
 def existing(accounts: Accounts) -> list[Generation]:
-    """Every generation of which there is a stack, the newest first."""
+    """Every generation of which there is a stack, the newest first.
+
+    A stack is not believed by its name alone: another deployment may be called what a restore would.
+    """
     pages = accounts.service("cloudformation").get_paginator("describe_stacks")
-    pattern = re.compile(re.escape(accounts.settings.prefix) + r"(?:r([1-9][0-9]*)-)?storage")
-    found = (
-        pattern.fullmatch(it["StackName"]) for page in pages.paginate() for it in page["Stacks"]
+    pattern = re.compile(
+        re.escape(accounts.settings.prefix) + r"(?:r([2-9]|[1-9][0-9]+)-)?storage"
     )
-    numbers = {int(it[1] or 1) for it in found if it}
+    numbers = set()
+    for page in pages.paginate():
+        for stack in page["Stacks"]:
+            if found := pattern.fullmatch(stack["StackName"]):
+                number = int(found[1] or 1)
+                if number == 1 or _restored_from(accounts, stack, number - 1):
+                    numbers.add(number)
     return [generation(accounts, number) for number in sorted(numbers, reverse=True)]
+
+
+def _restored_from(accounts: Accounts, stack: dict, number: int) -> bool:
+    """Whether a stack says that it is a restored copy of a generation."""
+    told = {it["ParameterKey"]: it["ParameterValue"] for it in stack.get("Parameters", [])}
+    origin = restored_from(generation(accounts, number))
+    return told.get("RestoredFrom", "").startswith(origin)
+
+
+def restored_from(of: Generation) -> str:
+    """How the parameter RestoredFrom of the next generation begins."""
+    return f"{of.prefix} at "
 
 
 def parameters(of: Generation, outputs: dict[str, str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ import zipfile
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from unittest import mock
 
 import deploying
 from operate import Refused, doctor, release, settings, tables
@@ -42,6 +43,8 @@ class Settings(unittest.TestCase):
         )
         self.refused("there is no such template", ("[parameters.hosts]", "[parameters.host]"))
         self.refused("name must look like", ('name = "example"', 'name = "Example-"'))
+        for name in ("example-r2", "example-r10", "e-r1", "a" * 28):
+            self.refused("name must look like", ('name = "example"', f'name = "{name}"'))
         self.refused("accounts.service.id must look like", ('"111122223333"', '"11112222333"'))
         self.refused("HostsMin must be text or a whole number", ("HostsMin = 2", "HostsMin = true"))
         self.refused("name is missing", ('name = "example"', ""))
@@ -96,6 +99,46 @@ class Settings(unittest.TestCase):
                 path.write_text(text)
                 with self.assertRaises(Refused):
                     settings.measurements(path)
+
+
+class Generations(unittest.TestCase):
+    def accounts(self, *found: tuple[str, str]) -> Accounts:
+        """Where there are these stacks, restored from these tables."""
+        accounts = Accounts(settings.read(EXAMPLE))
+        stacks = [
+            {
+                "StackName": name,
+                "Parameters": [{"ParameterKey": "RestoredFrom", "ParameterValue": value}],
+            }
+            for name, value in found
+        ]
+        client = mock.Mock()
+        client.get_paginator.return_value.paginate.return_value = [{"Stacks": stacks}]
+        accounts.service = lambda _: client
+        return accounts
+
+    def numbers(self, *found: tuple[str, str]) -> list[int]:
+        return [it.number for it in tables.existing(self.accounts(*found))]
+
+    def test_tables_of_another_deployment_are_not_taken_for_restored_ones(self):
+        first = ("example-storage", "none")
+        second = ("example-r2-storage", "example- at 2026-11-20T16:00:00Z")
+        third = ("example-r3-storage", "example-r2- at 2026-11-20T17:00:00Z undoing removals of 1 to 2")
+        self.assertEqual(self.numbers(first, second, third), [3, 2, 1])
+        for name, value in [
+            ("example-r2-storage", "none"),
+            ("example-r2-storage", "another- at 2026-11-20T16:00:00Z"),
+            ("example-r3-storage", "example- at 2026-11-20T16:00:00Z"),
+            ("example-r1-storage", "example- at 2026-11-20T16:00:00Z"),
+            ("example-r2-x-storage", "example- at 2026-11-20T16:00:00Z"),
+        ]:
+            with self.subTest(name, value=value):
+                self.assertEqual(self.numbers(first, (name, value)), [1])
+
+    def test_every_name_that_is_taken_can_be_restored(self):
+        values = tomllib.loads(EXAMPLE.read_text()) | {"name": "a" * 27}
+        longest = Accounts(settings.parse(values, Path()))
+        self.assertEqual(len(tables.generation(longest, 99).prefix), tables.MAX_PREFIX_CHARS)
 
 
 class Policy(unittest.TestCase):
