@@ -1,7 +1,8 @@
 """Reads what the janitor wrote: committed changes of tables, out of the locked bucket.
 
 functions/src/archive says what objects and lines look like. Believes an object only under the name that
-its bytes have, and a line only if all of it is as it must be; anything else ends the reading.
+its bytes have, and a line only if all of it is as it must be. Anything else is passed over whole and named:
+whoever can write to the bucket can leave there what nobody can take away, and must not stop every restore.
 """
 
 import base64
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
+
+from botocore.exceptions import ClientError
 
 from operate import Refused
 
@@ -33,6 +36,8 @@ FIELDS = {
     "sha256": str | None,
     "replaced": str | None,
 }
+# Answers to one object only, as of one that is encrypted for somebody else.
+OF_ONE_OBJECT = ("AccessDenied", "InvalidObjectState", "InvalidRequest")
 CHANGES = ("INSERT", "MODIFY", "REMOVE")
 
 
@@ -162,11 +167,23 @@ class Bucket:
         """The lines of an object: of the version whose bytes it is named after."""
         named = key.rpartition("-")[2].removesuffix(".jsonl")
         for version in versions:
-            answer = self.s3.get_object(Bucket=self.name, Key=key, VersionId=version)
-            body = answer["Body"].read(MAX_OBJECT_BYTES + 1)
+            body = self._body(key, version)
+            if body is None:
+                continue
             if len(body) <= MAX_OBJECT_BYTES and hashlib.sha256(body).hexdigest() == named:
                 return [parse(line) for line in body.splitlines()]
-        raise Refused(f"{key} in {self.name} is not what its name says: somebody altered it")
+        raise Refused(f"not what its name says: somebody altered it, in {self.name}")
+
+    def _body(self, key: str, version: str) -> bytes | None:
+        """What can be read of one version, not more than an object may have; none if nothing can."""
+        try:
+            answer = self.s3.get_object(Bucket=self.name, Key=key, VersionId=version)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code in OF_ONE_OBJECT or code.startswith("KMS."):
+                return None
+            raise
+        return answer["Body"].read(MAX_OBJECT_BYTES + 1)
 
 
 class Spool:
@@ -176,6 +193,8 @@ class Spool:
     """
 
     def __init__(self, file: Path):
+        # Objects that were passed over, each with the reason.
+        self.unreadable: dict[str, str] = {}
         self.file = sqlite3.connect(file)
         self.file.executescript(
             """
@@ -192,8 +211,15 @@ class Spool:
         for key, versions in bucket.keys(prefix + table, since).items():
             if self.file.execute("SELECT 1 FROM object WHERE name = ?", (key,)).fetchone():
                 continue
-            self.add(table, bucket.read(key, versions))
             self.file.execute("INSERT INTO object VALUES (?)", (key,))
+            # All lines of an object, or none.
+            self.file.execute("SAVEPOINT object")
+            try:
+                self.add(table, bucket.read(key, versions))
+            except Refused as reason:
+                self.file.execute("ROLLBACK TO object")
+                self.unreadable[key] = f"{key!r}: {reason}"
+            self.file.execute("RELEASE object")
         self.file.commit()
 
     def add(self, table: str, lines: Iterable[Line]) -> None:

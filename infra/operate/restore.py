@@ -31,6 +31,8 @@ from operate.tables import Generation, archived
 MARGIN = timedelta(hours=1)
 # Stacks that are told which tables to use, in the order in which they are. Hosts are replaced by it.
 USERS = ("api", "hosts", "watch")
+# Whoever leaves one object that cannot be read can leave thousands.
+MOST_NAMED = 20
 EPILOG = """
 Times are like 2026-11-20T16:00:00Z. What the archive is played over and what not, and what a restore cannot
 bring back, is in docs/operations.md, "Restore".
@@ -88,6 +90,7 @@ class Restore:
         since = self.to - MARGIN
         drain(current, bucket, spool, since, self.although_missing)
         say("the archive has every change that the tables' streams have")
+        self._refuse_unreadable(spool)
         target.stacks.bring_up_to_date(
             "storage",
             {
@@ -141,6 +144,7 @@ class Restore:
             rows.append((name, *map(str, archive_of(spool, name, self.accident))))
         say("\nIn the archive since an hour before that time:")
         say(table(rows))
+        say_unreadable(spool)
         say("\nThis was a dry run: nothing was changed.")
 
     def replace(self, current: Generation, stack: Stack, target: Generation) -> None:
@@ -263,6 +267,14 @@ class Restore:
                 f"it reaches back to {first + MARGIN:%Y-%m-%dT%H:%M:%SZ}"
             )
 
+    def _refuse_unreadable(self, spool: Spool) -> None:
+        say_unreadable(spool)
+        if spool.unreadable and not self.although_missing:
+            raise Refused(
+                f"{len(spool.unreadable)} objects of the archive cannot be read, and may have held changes. "
+                "To restore without them, give --although-changes-are-missing"
+            )
+
     def _refuse_gaps(self, gaps: dict[str, int]) -> None:
         if not gaps:
             return
@@ -274,6 +286,12 @@ class Restore:
         if not self.although_missing:
             raise Refused(f"{text}. To restore nevertheless, give --although-changes-are-missing")
         say(f"  {text}")
+
+
+def say_unreadable(spool: Spool) -> None:
+    """Objects that are not the janitor's, or no longer."""
+    for reason in list(spool.unreadable.values())[:MOST_NAMED]:
+        say(f"  passed over: {reason}")
 
 
 def archive_of(

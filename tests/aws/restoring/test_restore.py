@@ -235,6 +235,22 @@ class Restores(unittest.TestCase):
             self.assertEqual(world.current.number, 2)
             self.nothing_is_left(world)
 
+    def test_junk_in_the_archive_is_no_refusal_for_ever(self):
+        with World("junk") as world, Janitor(world.bucket) as janitor:
+            live(world)
+            world.photographed()
+            go_on(world)
+            before = world.rows()
+            janitor.follow(world.current)
+            name = f"junk-wallets/{datetime.now(UTC):%Y/%m/%d/%H}/nobody takes it away"
+            world.s3.put_object(Bucket=world.bucket, Key=name, Body=b"\x00")
+            self.a_dry_run_changes_nothing(world)
+            run = world.restoring()
+            with self.assertRaisesRegex(Refused, "1 objects of the archive cannot be read"):
+                run.run()
+            world.restoring(to=run.to, although_missing=True).run()
+            self.assertEqual(world.rows(), before)
+
     def test_a_time_that_the_archive_does_not_reach_back_to_is_refused(self):
         with World("forgot") as world:
             run = world.restoring(to=datetime.now(UTC) - timedelta(days=36))

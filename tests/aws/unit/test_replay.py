@@ -4,10 +4,16 @@ import json
 import random
 import tempfile
 import unittest
+from datetime import UTC, datetime
+from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
+from unittest import mock
+
+from botocore.exceptions import ClientError
 
 from operate import Refused
-from operate.archive import Line, Spool, fingerprint, parse, to_image, to_item
+from operate.archive import Bucket, Line, Spool, fingerprint, parse, to_image, to_item
 from operate.replay import Accident, Live, fate
 
 STREAM = "2026-11-20T16:00:00.000"
@@ -323,3 +329,52 @@ class Lines(unittest.TestCase):
             other.put(7)
             with self.assertRaises(Refused):
                 spool.add("wallets", other.lines)
+
+    def test_what_cannot_be_read_is_named_and_the_rest_is_read(self):
+        good = self.text(sequence="1") + b"\n" + self.text(sequence="2") + b"\n"
+        other = self.text(sequence="9") + b"\n" + self.text(sequence="2", at_unix_s=7) + b"\n"
+        objects = {
+            named("1", good): [None, b"hidden under this", good],
+            named("2", b"{}\n"): [b"{}\n"],
+            named("3", other): [other],
+            named("4", b""): [b"altered"],
+            named("5", b"away"): [None],
+            "live-wallets/junk": [b"junk"],
+        }
+        spool = Spool(":memory:")
+        for _ in range(2):
+            # Loaded again and again while the janitor is awaited.
+            spool.load(bucket_of(objects), "live-", "wallets", datetime(2020, 1, 1, tzinfo=UTC))
+            ((first, second),) = spool.rows("wallets")
+            self.assertEqual((first.sequence, second.sequence, second.at_unix_s), ("1", "2", 1))
+            self.assertEqual(set(spool.unreadable), set(list(objects)[1:]))
+
+    def test_a_bucket_that_nobody_may_read_now_ends_the_reading(self):
+        bucket = bucket_of({named("1", b""): [b""]})
+        for code in ("ExpiredToken", "SlowDown", "NoSuchBucket"):
+            bucket.s3.get_object.side_effect = ClientError({"Error": {"Code": code}}, "GetObject")
+            with self.subTest(code), self.assertRaises(ClientError):
+                spool = Spool(":memory:")
+                spool.load(bucket, "live-", "wallets", datetime(2020, 1, 1, tzinfo=UTC))
+
+
+def named(first: str, body: bytes) -> str:
+    return f"live-wallets/2026/11/20/16/{first.rjust(40, '0')}-{sha256(body).hexdigest()}.jsonl"
+
+
+def bucket_of(objects: dict[str, list[bytes | None]]) -> Bucket:
+    """With these versions of objects; those that are none are encrypted for somebody else."""
+    s3 = mock.Mock()
+    versions = [
+        {"Key": key, "VersionId": str(at)} for key, them in objects.items() for at in range(len(them))
+    ]
+    s3.get_paginator.return_value.paginate.return_value = [{"Versions": versions}]
+
+    def get_object(Key, VersionId, **_):
+        body = objects[Key][int(VersionId)]
+        if body is None:
+            raise ClientError({"Error": {"Code": "AccessDenied"}}, "GetObject")
+        return {"Body": BytesIO(body)}
+
+    s3.get_object.side_effect = get_object
+    return Bucket(s3, "records")
