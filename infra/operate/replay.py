@@ -3,7 +3,9 @@
 The archive is stricter than a table of some hours ago: it says what was committed since. So of each row
 the highest version stands, whether it is the restored one or an archived one; of two with one version the
 first, because every commit of the service raises it and whatever does not is no commit. A row may be removed
-and made anew, which starts its versions again: the order is the stream's.
+and made anew, which starts its versions again: the order is the stream's. A row whose time is over counts as
+absent for the service, so a change of it makes it anew too. In an accident no row was made anew: a script that
+removes rows and puts old ones in their place is a part of it.
 
 Removals are played again where the service removes rows itself, or an old factor, session or backup would
 come back. Where it never does they are a part of the damage, and the row comes back. What an accident
@@ -85,8 +87,8 @@ class _Row:
     undone: int = 0
     odd: int = 0
 
-    def put(self, image: dict) -> None:
-        if self.best is None or version(image) > version(self.best):
+    def put(self, image: dict, anew: bool = False) -> None:
+        if self.best is None or anew or version(image) > version(self.best):
             self.best = image
         elif image != self.best:
             self.odd += 1
@@ -125,7 +127,9 @@ def fate(
 
 def _play(row: _Row, table: str, line: Line, accident: Accident | None) -> None:
     if not line.removal:
-        row.put(line.image)
+        in_accident = accident is not None and accident.covers(line.at_unix_s)
+        inserted = line.change == "INSERT" and not in_accident
+        row.put(line.image, inserted or expired(row.best, line.at_unix_s))
     elif _believed(table, line, accident):
         row.best = None
     else:

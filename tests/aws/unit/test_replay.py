@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from operate import Refused
 from operate.archive import Bucket, Line, Spool, fingerprint, parse, to_image, to_item
-from operate.replay import Accident, Live, fate
+from operate.replay import Accident, Live, fate, version
 
 STREAM = "2026-11-20T16:00:00.000"
 
@@ -152,6 +152,43 @@ class Fates(unittest.TestCase):
         self.assertEqual(it.image, table.image)
         self.assertFalse(it.gap)
 
+    def test_a_row_made_anew_stands_also_where_its_removal_is_not_believed(self):
+        table = Table("document")
+        table.put(5)
+        table.remove()
+        table.put(1, "the operator's next")
+        it = self.restored(table, 1, "tenants")
+        self.assertEqual(it.image, table.image)
+        self.assertEqual((it.odd, it.gap), (0, False))
+        # And where the removal is missing.
+        it = fate("tenants", table.lines[0].image, table.lines[2:], table.live)
+        self.assertEqual(it.image, table.image)
+        self.assertTrue(it.gap)
+
+    def test_old_rows_that_an_accident_put_in_place_of_removed_ones_do_not_stand(self):
+        table = Table()
+        table.put(5, "two guesses left")
+        good = table.image
+        table.remove()
+        start = table.now
+        table.put(1, "ten guesses left")
+        it = self.restored(table, 1, accident=Accident(start, table.now))
+        self.assertEqual((it.image, it.odd), (good, 1))
+        # What a user made after it stands.
+        it = self.restored(table, 1, accident=Accident(start, start))
+        self.assertEqual(it.image, table.image)
+
+    def test_a_row_whose_time_was_over_is_made_anew_by_a_change(self):
+        for late, stands in ((0, True), (1, False)):
+            with self.subTest(late):
+                table = Table("session")
+                table.put(5, expires_at=table.now + 2 + late)
+                former = table.image
+                table.put(1, "another session", expires_at=9_000)
+                it = self.restored(table, 1, "sessions")
+                self.assertFalse(it.gap)
+                self.assertEqual(it.image, table.image if stands else former)
+
     def test_a_write_that_raises_no_version_is_no_commit(self):
         table = Table("w")
         table.put(4)
@@ -233,17 +270,36 @@ class Fates(unittest.TestCase):
         table.put(2, stream="2026-11-21T00:00:00.000")
         self.assertEqual(self.restored(table, 1, "wallets").image, table.image)
 
+    def lived(self, chance):
+        """A row with some changes."""
+        table = Table()
+        for _ in range(chance.randrange(1, 12)):
+            if table.image and chance.random() < 0.25:
+                table.remove(expired=chance.random() < 0.3)
+            else:
+                table.put((version(table.image) if table.image else 0) + 1, str(chance.random()))
+        return table
+
+    def test_whichever_last_changes_are_missing_it_is_noticed_and_no_version_goes_back(self):
+        for seed in range(500):
+            with self.subTest(seed):
+                chance = random.Random(seed)
+                table = self.lived(chance)
+                kept = chance.randrange(len(table.lines))
+                then = chance.randrange(kept + 1)
+                was = table.lines[then - 1].image if then else None
+                last = table.lines[kept - 1].image if kept else None
+                it = fate("factors", was, table.lines[:kept], table.live)
+                self.assertEqual(it.gap, last != table.image)
+                self.assertEqual(it.image is None, table.image is None)
+                if table.image:
+                    self.assertGreaterEqual(version(it.image), version(table.image))
+
     def test_whatever_happened_nothing_committed_goes_back(self):
         for seed in range(500):
             with self.subTest(seed):
                 chance = random.Random(seed)
-                table = Table()
-                for _ in range(chance.randrange(1, 12)):
-                    if table.image and chance.random() < 0.25:
-                        table.remove(expired=chance.random() < 0.3)
-                    else:
-                        version = int(table.image["version"]["N"]) if table.image else 0
-                        table.put(version + 1, str(chance.random()))
+                table = self.lived(chance)
                 then = chance.randrange(len(table.lines) + 1)
                 # The archive may be read from any earlier time on.
                 it = self.restored(table, then, since=chance.randrange(then + 1))
