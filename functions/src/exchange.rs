@@ -4,6 +4,7 @@
 //! The order protects an honest deployment from crashes. It is no defence against a function that
 //! breaks it: the enclave remembers what it has answered.
 
+use crate::author::{Allowed, Author};
 use crate::enclave_client::EnclaveClient;
 use crate::error::{Error, Result};
 use crate::fleet::Work;
@@ -131,19 +132,24 @@ async fn carry_out(
             return Err(error);
         }
     };
+    let author = post.author();
     match settled {
         Settled::Done { body, writes } => {
             let outcome = Outcome::Done { body: &body, writes_digest: digest(&writes) };
-            commit(state, step, claim, &writes, &outcome).await?;
+            commit(state, step, claim, author.allowed(&writes), &outcome).await?;
             Ok(json(body))
         }
         Settled::Refused { refusal, code, detail, writes } if stays(code) => {
             let outcome = Outcome::Refused { code, detail: detail.as_deref() };
-            commit(state, step, claim, &writes, &outcome).await?;
+            commit(state, step, claim, author.allowed(&writes), &outcome).await?;
             Err(refusal)
         }
         Settled::Refused { refusal, writes, .. } => {
-            let committed = state.store.commit(step, &writes, state.clock.now_unix_s()).await;
+            let now = state.clock.now_unix_s();
+            let committed = match author.allowed(&writes) {
+                Ok(allowed) => state.store.commit_allowed(step, &allowed, None, now).await,
+                Err(error) => Err(error),
+            };
             claim.release(&state.store).await;
             committed?;
             Err(refusal)
@@ -157,13 +163,15 @@ async fn commit(
     state: &State,
     step: DurableStep,
     claim: Claim,
-    writes: &[Write],
+    allowed: Result<Allowed<'_>>,
     outcome: &Outcome<'_>,
 ) -> Result<()> {
-    let committed = match claim.end(&state.store, outcome) {
-        Ok(end) => state.store.commit_with(step, writes, Some(end), state.clock.now_unix_s()).await,
-        Err(error) => Err(error),
-    };
+    let committed = async {
+        let (allowed, end) = (allowed?, claim.end(&state.store, outcome)?);
+        let now = state.clock.now_unix_s();
+        state.store.commit_allowed(step, &allowed, Some(end), now).await
+    }
+    .await;
     if committed.is_err() {
         claim.release(&state.store).await;
     }
@@ -179,7 +187,9 @@ async fn repeat(
     records: Records,
     committed: [u8; 32],
 ) -> Result<Response> {
-    match ask(state, holder, post.http.clone(), post.traceparent.as_ref(), records).await? {
+    match ask(state, holder, &post.author(), post.http.clone(), post.traceparent.as_ref(), records)
+        .await?
+    {
         Settled::Done { body, writes } if writes.is_empty() || digest(&writes) == committed => {
             Ok(json(body))
         }
@@ -195,7 +205,7 @@ async fn settle(
     records: Result<Records>,
 ) -> Result<Settled> {
     let (records, holder) = (records?, holder?);
-    ask(state, &holder, post.http.clone(), post.traceparent.as_ref(), records).await
+    ask(state, &holder, &post.author(), post.http.clone(), post.traceparent.as_ref(), records).await
 }
 
 /// What the enclave will need for a POST, as far as one can tell from outside.
@@ -218,6 +228,7 @@ pub(crate) fn deployment_keys() -> [RecordQuery; 2] {
 pub(crate) async fn ask(
     state: &State,
     enclave: &EnclaveClient,
+    author: &Author,
     http: HttpRequest,
     traceparent: Option<&TraceParent>,
     mut records: Records,
@@ -238,11 +249,9 @@ pub(crate) async fn ask(
                 records.load(state, queries).await?;
             }
             Reply::Provision { writes, queries } => {
-                match state
-                    .store
-                    .commit(DurableStep::ProvisionKeys, &writes, state.clock.now_unix_s())
-                    .await
-                {
+                let (keys, now) = (author.provisioned(&writes)?, state.clock.now_unix_s());
+                let step = DurableStep::ProvisionKeys;
+                match state.store.commit_allowed(step, &keys, None, now).await {
                     // Another call was faster: its keys are in the store and count.
                     Ok(()) | Err(Error::Conflict) => {}
                     Err(error) => return Err(error),

@@ -26,6 +26,7 @@
 
 pub mod archive;
 mod attestation;
+mod author;
 mod backup;
 mod ceremony;
 mod clock;

@@ -1,8 +1,9 @@
 //! The table `fleet`: hosts write in it that their enclave lives, where it is reached and how busy it
 //! is; functions read it to find the holder of a key, and an enclave for new work.
 //!
-//! Nobody believes a row: whoever can write one can send requests astray, which are sealed to one
-//! enclave's key and are refused by every other.
+//! Whoever can write a row can send requests astray. They are sealed to one enclave's key: who else
+//! gets one cannot read or carry it out, but can refuse it, and can have functions store garbage
+//! where the request's own user could write.
 
 use crate::EnclaveKeyId;
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,10 @@
 //! Which enclave a request goes to, by what their hosts say in the table `fleet`.
 //!
 //! What is sealed to an enclave's key goes to its holder: no other could open it. Only who has no key
-//! yet, and asks for an attestation, goes to any: there load is spread. Nothing here is believed: a
-//! row that lies sends requests to somebody who cannot read them.
+//! yet, and asks for an attestation, goes to any: there load is spread.
+//!
+//! A row that lies, or a host, sends requests to somebody who cannot read them. That one can refuse
+//! service, and write what the module `author` leaves to the requests that it gets.
 
 mod clients;
 

@@ -1,4 +1,5 @@
 use super::{Bucket, EntityTag, Incoming, RateSlot, signature};
+use crate::author::Author;
 use crate::error::{Error, Result};
 use crate::observe::TraceParent;
 use crate::state::State;
@@ -37,6 +38,15 @@ impl Sealed {
     /// Whose request this is.
     pub(crate) fn user(&self) -> Result<UserId> {
         self.user.ok_or(Error::Internal("a session without its user"))
+    }
+
+    /// On whose behalf the enclave is asked.
+    pub(crate) fn author(&self) -> Author {
+        let (tenant, session) = (self.tenant.clone(), self.session);
+        match self.user {
+            Some(user) => Author::Session { tenant, session, user },
+            None => Author::Opening { tenant, session },
+        }
     }
 
     /// Takes a token of one more bucket: for requests that cost more than others.

@@ -1,10 +1,12 @@
 use super::item::{item_of, primary_key};
-use super::{Store, fault_of, number};
+use super::{Store, fault_of, number, text};
+use crate::author::Allowed;
 use crate::error::{Error, Result};
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put as PutItem, TransactWriteItem};
-use sharekeep_schemas::enclave::{Condition, Write};
+use sharekeep_schemas::UserId;
+use sharekeep_schemas::enclave::{Condition, RecordKey, Write};
 use sharekeep_schemas::limits::MAX_WRITES_PER_COMMIT;
 use sharekeep_steps::{DurableStep, Moment, reached};
 use std::time::Duration;
@@ -16,27 +18,29 @@ const COLLISION_ATTEMPTS: u32 = 4;
 const COLLISION_PAUSE: Duration = Duration::from_millis(10);
 
 impl Store {
-    /// Commits an enclave's writes in one transaction: all or none. The step says whose they are.
+    /// Commits writes in one transaction: all or none. The step says whose they are. Believes whoever
+    /// calls it: an enclave's go through its author's rules first.
     ///
     /// Fails with [`Error::Conflict`] when a condition does not hold.
     pub async fn commit(&self, step: DurableStep, writes: &[Write], now_unix_s: u64) -> Result<()> {
-        self.commit_with(step, writes, None, now_unix_s).await
+        self.commit_allowed(step, &Allowed { writes, user: None }, None, now_unix_s).await
     }
 
-    /// The same, with one more change of the functions' own in the transaction.
-    pub(crate) async fn commit_with(
+    /// Commits an enclave's writes, and one more change of the functions' own in the transaction.
+    pub(crate) async fn commit_allowed(
         &self,
         step: DurableStep,
-        writes: &[Write],
+        allowed: &Allowed<'_>,
         own: Option<TransactWriteItem>,
         now_unix_s: u64,
     ) -> Result<()> {
+        let Allowed { writes, user } = *allowed;
         if writes.len() > MAX_WRITES_PER_COMMIT {
             return Err(Error::EnclaveBroken("too many writes"));
         }
         let mut items = writes
             .iter()
-            .map(|write| self.transact_item(write, now_unix_s))
+            .map(|write| self.transact_item(write, user, now_unix_s))
             .collect::<Result<Vec<_>>>()?;
         items.extend(own);
         if items.is_empty() {
@@ -69,7 +73,12 @@ impl Store {
         }
     }
 
-    fn transact_item(&self, write: &Write, now_unix_s: u64) -> Result<TransactWriteItem> {
+    fn transact_item(
+        &self,
+        write: &Write,
+        user: Option<UserId>,
+        now_unix_s: u64,
+    ) -> Result<TransactWriteItem> {
         let table = self.table(write.key.table());
         if let Condition::Unchanged(version) = write.condition {
             if write.put.is_some() {
@@ -113,7 +122,14 @@ impl Store {
                         .condition_expression("#version = :version")
                         .expression_attribute_names("#version", "version")
                         .expression_attribute_values(":version", number(version)),
-                    Condition::Any | Condition::Unchanged(_) => builder,
+                    Condition::Any | Condition::Unchanged(_) => match (&write.key, user) {
+                        // Nobody's but the user's: whoever lies about it ends no other's session.
+                        (RecordKey::Session(_), Some(user)) => builder
+                            .condition_expression("attribute_not_exists(pk) OR #user = :user")
+                            .expression_attribute_names("#user", "user")
+                            .expression_attribute_values(":user", text(user.to_string())),
+                        _ => builder,
+                    },
                 };
                 let delete = builder.build().map_err(|_| Error::Internal("delete definition"))?;
                 Ok(TransactWriteItem::builder().delete(delete).build())

@@ -201,7 +201,7 @@ async fn a_broken_enclave_is_our_fault_and_frees_the_key() {
         (0..20).map(|n| Act::Say(endless(n))).collect(),
         vec![Act::Say(done(
             "{}",
-            vec![put_wallet(Condition::Any, 1), put_wallet(Condition::Any, 2)],
+            vec![put_wallet(Condition::Absent, 1), put_wallet(Condition::Absent, 1)],
         ))],
     ];
     for (n, script) in scripts.into_iter().enumerate() {

@@ -17,6 +17,13 @@ fn write(wallet: u8, condition: Condition) -> Write {
     Write { key: RecordKey::Wallet { user: USER, wallet: id }, condition, put: Some(put) }
 }
 
+/// A change of a wallet that is not there.
+fn conflicting(wallet: u8) -> Write {
+    let mut write = write(wallet, Condition::Version(77));
+    write.put.as_mut().unwrap().version = 78;
+    write
+}
+
 #[tokio::test]
 async fn an_exact_retry_gets_the_stored_answer_and_another_body_is_refused() {
     let world = World::new().await;
@@ -204,7 +211,7 @@ async fn send(
         Verdict::Done => done(&text, vec![]),
         Verdict::Final => refused(ProblemCode::MessageRefused, vec![]),
         Verdict::Passing => refused(ProblemCode::KmsUnavailable, vec![]),
-        Verdict::Conflict => done(&text, vec![write(9, Condition::Version(77))]),
+        Verdict::Conflict => done(&text, vec![conflicting(9)]),
     });
     let answer = world.post(signer, PATH, if body { b"one" } else { b"two" }, key).await;
     let asked = !world.enclave.take_calls().is_empty();

@@ -15,6 +15,7 @@ mod layout;
 mod line;
 mod listing;
 mod logs;
+mod lying_host;
 mod rates;
 mod recovery;
 mod scripted;

@@ -266,7 +266,7 @@ async fn records_that_do_not_fit_into_a_call_are_refused_and_not_cut() {
 async fn an_enclave_that_writes_or_asks_without_end_is_stopped() {
     let (world, signer) = ready().await;
     let device = |n: u8| RecordKey::Device { user: USER, device: DeviceId::new([n; 16]) };
-    let write = |n| Write { key: device(n), condition: Condition::Any, put: None };
+    let write = |n| Write { key: device(n), condition: Condition::Version(1), put: None };
     let writes = (0..=MAX_WRITES_PER_COMMIT as u8).map(write).collect();
     let queries = (0..=MAX_RECORDS_PER_CALL as u8).map(|n| RecordQuery::One(device(n))).collect();
     for act in [Act::Say(done("{}", writes)), Act::Say(need(queries))] {
