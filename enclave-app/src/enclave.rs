@@ -1,6 +1,7 @@
 use crate::backoff::Backoff;
 use crate::core::{Core, DataKeyQuery, Decision, IssuerKeyQuery, Job, Refusal, Route, Wish, route};
-use crate::ports::{Clock, IssuerKeySource, KeyContext, Kms, Nsm, Ports};
+use crate::kms_health::KmsHealth;
+use crate::ports::{Clock, Draw, Entropy, IssuerKeySource, KeyContext, Kms, Nsm, Ports};
 use crate::work::{PoolFull, PrimeFiller, PrimeStock, WorkPool};
 use crate::{Error, Settings, Trust};
 use serde_bytes::ByteBuf;
@@ -8,7 +9,6 @@ use sharekeep_schemas::enclave::{Call, EnclaveHealth, Reply};
 use sharekeep_schemas::{EnclaveKeyId, ProblemCode, TenantId};
 use sharekeep_steps::{DurableStep, Moment, reached};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::available_parallelism;
 
@@ -22,12 +22,11 @@ pub struct Enclave {
     kms: Arc<dyn Kms>,
     clock: Arc<dyn Clock>,
     issuer_keys: Arc<dyn IssuerKeySource>,
+    entropy: Arc<dyn Entropy>,
     pool: WorkPool,
     primes: Arc<PrimeStock>,
     _filler: PrimeFiller,
-    /// When KMS last answered, in seconds since 1970; 0 before.
-    kms_ok_at: AtomicU64,
-    kms_failing: AtomicBool,
+    kms_health: KmsHealth,
     /// One fetch at a time for each set: calls that wait for it share its result.
     fetching: Mutex<HashMap<IssuerKeyQuery, Arc<tokio::sync::Mutex<()>>>>,
 }
@@ -48,7 +47,8 @@ impl Enclave {
         let searchers = if limits.primes == 0 { 0 } else { cores };
         let idle = Arc::new(pool.idleness());
         let filler = PrimeFiller::start(&primes, searchers, &ports.entropy, move || (*idle)());
-        let core = Core::new(trust, limits, ports.entropy, ports.nsm.clone(), primes.clone());
+        let core =
+            Core::new(trust, limits, ports.entropy.clone(), ports.nsm.clone(), primes.clone());
         core.check_clock(ports.clock.now_unix_s())?;
         Ok(Arc::new(Self {
             core,
@@ -56,11 +56,11 @@ impl Enclave {
             kms: ports.kms,
             clock: ports.clock,
             issuer_keys: ports.issuer_keys,
+            entropy: ports.entropy,
             pool,
             primes,
             _filler: filler,
-            kms_ok_at: AtomicU64::new(0),
-            kms_failing: AtomicBool::new(false),
+            kms_health: KmsHealth::default(),
             fetching: Mutex::default(),
         }))
     }
@@ -150,7 +150,7 @@ impl Enclave {
             if forbidden {
                 return self.core.forget_data_key(&query);
             }
-            tokio::time::sleep(pauses.next()).await;
+            tokio::time::sleep(pauses.next(&mut Draw(&*self.entropy))).await;
         }
     }
 
@@ -168,15 +168,14 @@ impl Enclave {
     fn heard_from_kms<T>(&self, result: Result<T, Error>) -> Result<T, Refusal> {
         match result {
             Ok(answer) => {
-                self.kms_ok_at.store(self.clock.now_unix_s(), Ordering::Relaxed);
-                self.kms_failing.store(false, Ordering::Relaxed);
+                self.kms_health.answered(self.clock.now_unix_s());
                 Ok(answer)
             }
             // The store gave us something that is no key of ours: KMS itself is well.
             Err(Error::KmsRefused) => Err(ProblemCode::RecordRefused.into()),
             Err(error) => {
                 tracing::warn!(%error, "kms");
-                self.kms_failing.store(true, Ordering::Relaxed);
+                self.kms_health.failed(self.clock.now_unix_s());
                 Err(Refusal::later(ProblemCode::KmsUnavailable, 5))
             }
         }
@@ -219,7 +218,6 @@ impl Enclave {
     /// How the enclave is.
     pub fn health(&self) -> EnclaveHealth {
         let now = self.clock.now_unix_s();
-        let ok_at = self.kms_ok_at.load(Ordering::Relaxed);
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let pcr =
             |index| self.nsm.pcr(index).ok().map(|pcr| ByteBuf::from(pcr.as_bytes().to_vec()));
@@ -227,8 +225,8 @@ impl Enclave {
             enclave_key: self.core.enclave_key(),
             time_unix_s: now,
             pcrs: (0..3).filter_map(pcr).collect(),
-            kms_ok_age_s: (ok_at != 0).then(|| now.saturating_sub(ok_at)),
-            kms_failing: self.kms_failing.load(Ordering::Relaxed),
+            kms_ok_age_s: self.kms_health.ok_age_s(now),
+            kms_failing: self.kms_health.is_failing(now),
             ceremonies: count(self.core.running_ceremonies()),
             queued_steps: count(self.pool.queued()),
             primes_ready: count(self.primes.ready()),

@@ -31,6 +31,7 @@ pub mod core;
 mod enclave;
 mod error;
 pub mod kms;
+mod kms_health;
 pub mod net;
 pub mod ports;
 pub mod record;

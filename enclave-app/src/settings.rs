@@ -41,8 +41,9 @@ pub struct Limits {
     /// counts over, so without it every restart over old tables would give each passcode its
     /// guesses anew.
     pub guesses_per_minute: u32,
-    /// How long a data key is used before KMS is asked again, beside the requests that use it: so
-    /// long does an image go on that the key's policy no longer names.
+    /// How long a data key is used before KMS is asked again, at the first use after that and beside
+    /// the request: so long, and for the requests until KMS has answered, does an image go on that the
+    /// key's policy no longer names.
     pub data_key_fresh: Duration,
     /// How long a data key is used while KMS does not answer.
     pub data_key_lifetime: Duration,

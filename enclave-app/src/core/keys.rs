@@ -18,8 +18,9 @@ const MAX_CACHED: usize = 4_096;
 /// with the same number (made in a race, or by a function that lies) are never mixed up.
 ///
 /// A key that is no longer fresh is used on while KMS is asked for it again, so that no request
-/// waits for KMS but the first, and none fails when KMS is away for a while. What KMS *refuses* to
-/// open again is forgotten at once.
+/// waits for KMS but the first, and none fails when KMS is away for a while. It is asked at the first
+/// use after: a key that rested is used once more however long that was, up to its lifetime. What
+/// KMS *refuses* to open again is forgotten at once.
 pub(super) struct DataKeyCache {
     keys: HashMap<Name, Cached>,
     /// Those that KMS is to be asked for again.

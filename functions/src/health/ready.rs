@@ -108,7 +108,7 @@ fn enclave_checks(
     expected_pcrs: &[Vec<u8>],
 ) -> [ReadinessCheck; 3] {
     let kms = match health.kms_ok_age_s {
-        _ if health.kms_failing => failed("kms", "the last call failed"),
+        _ if health.kms_failing => failed("kms", "a call failed lately"),
         Some(age) => check_of("kms", true, format!("answered {age} s ago")),
         None => passed("kms", "not needed yet"),
     };

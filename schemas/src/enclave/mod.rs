@@ -108,7 +108,7 @@ pub struct EnclaveHealth {
     pub pcrs: Vec<ByteBuf>,
     /// How many seconds ago KMS last answered; none before the first time.
     pub kms_ok_age_s: Option<u64>,
-    /// Whether the last KMS call failed.
+    /// Whether a KMS call failed within two minutes and none was answered since.
     pub kms_failing: bool,
     /// Running ceremonies.
     pub ceremonies: u32,
