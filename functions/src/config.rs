@@ -3,6 +3,14 @@ use crate::gate::Edge;
 use http::HeaderValue;
 use std::time::Duration;
 
+/// PCR0, 1 and 2 of an image, in this order.
+pub type Pcrs = Vec<Vec<u8>>;
+
+/// Length of a PCR in bytes: it is a SHA-384.
+const PCR_BYTES: usize = 48;
+/// Most images that are expected at once.
+const MAX_IMAGES: usize = 2;
+
 /// What a deployment can set. Everything a decision of weight hangs on is in the tenant documents
 /// and in the enclave instead.
 #[derive(Clone, Debug)]
@@ -10,9 +18,10 @@ pub struct Config {
     /// Origins of web pages that may call, for CORS. Browsers enforce it, attackers do not: it
     /// protects nothing that the signatures do not.
     pub cors_origins: Vec<HeaderValue>,
-    /// PCR0, 1 and 2 that a ready enclave shows; empty when only debug enclaves (all zero) are to
-    /// be called unready. Clients check the attestation document instead.
-    pub expected_pcrs: Vec<Vec<u8>>,
+    /// The images that a ready enclave may be of: one, or two while the one replaces the other. Empty
+    /// when only debug enclaves (all zero) are to be called unready. Clients check the attestation
+    /// document instead.
+    pub expected_pcrs: Vec<Pcrs>,
     /// The distribution in front, where there is one.
     pub edge: Option<Edge>,
     /// Requests a minute, per caller's address, that nobody has signed for a known session:
@@ -43,8 +52,8 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Reads `SHAREKEEP_CORS_ORIGINS` and `SHAREKEEP_EXPECTED_PCRS` (hex), both separated by
-    /// commas; `SHAREKEEP_EDGE_HOST` with `SHAREKEEP_EDGE_SECRET_SHA256` (one or two, hex, separated
+    /// Reads `SHAREKEEP_CORS_ORIGINS`, separated by commas; `SHAREKEEP_EXPECTED_PCRS`, one or two
+    /// images separated by a semicolon, each three PCRs (hex) separated by commas; `SHAREKEEP_EDGE_HOST` with `SHAREKEEP_EDGE_SECRET_SHA256` (one or two, hex, separated
     /// by a comma). What is not set keeps its default, and so does an edge's host that is empty.
     pub fn from_environment() -> Result<Self> {
         Self::from_values(|name| std::env::var(name).ok())
@@ -57,13 +66,10 @@ impl Config {
                 .map(|origin| origin.parse().map_err(|_| Error::Setting("SHAREKEEP_CORS_ORIGINS")))
                 .collect::<Result<_>>()?;
         }
-        if let Some(pcrs) = value("SHAREKEEP_EXPECTED_PCRS") {
-            config.expected_pcrs = parts(&pcrs)
-                .map(|pcr| hex::decode(pcr).map_err(|_| Error::Setting("SHAREKEEP_EXPECTED_PCRS")))
-                .collect::<Result<_>>()?;
-            if config.expected_pcrs.len() != 3 || config.expected_pcrs.iter().any(|p| p.len() != 48)
-            {
-                return Err(Error::Setting("SHAREKEEP_EXPECTED_PCRS"));
+        if let Some(images) = value("SHAREKEEP_EXPECTED_PCRS") {
+            config.expected_pcrs = images.split(';').map(pcrs).collect::<Result<_>>()?;
+            if config.expected_pcrs.len() > MAX_IMAGES {
+                return Err(WRONG_PCRS);
             }
         }
         if let Some(host) = value("SHAREKEEP_EDGE_HOST").filter(|host| !host.is_empty()) {
@@ -80,11 +86,24 @@ impl Config {
     }
 }
 
+const WRONG_PCRS: Error = Error::Setting("SHAREKEEP_EXPECTED_PCRS");
+
+fn pcrs(image: &str) -> Result<Pcrs> {
+    let pcrs: Pcrs = image
+        .split(',')
+        .map(|pcr| hex::decode(pcr.trim()).map_err(|_| WRONG_PCRS))
+        .collect::<Result<_>>()?;
+    if pcrs.len() != 3 || pcrs.iter().any(|pcr| pcr.len() != PCR_BYTES) {
+        return Err(WRONG_PCRS);
+    }
+    Ok(pcrs)
+}
+
 fn parts(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(str::trim).filter(|part| !part.is_empty())
 }
 
-/// How long one call of an enclave may take. Below API Gateway's 29 s, so that the answer is still
+/// How long an enclave may take for one request, in all calls together. Below API Gateway's 29 s, so that the answer is still
 /// ours, and below the idempotency lease, so that nobody starts the same work meanwhile.
 pub(crate) const ENCLAVE_CALL_TIMEOUT: Duration = Duration::from_secs(25);
 
@@ -120,7 +139,31 @@ mod tests {
             with("SHAREKEEP_CORS_ORIGINS", "https://a.example, https://b.example,").unwrap();
         assert_eq!(config.cors_origins.len(), 2);
         assert!(with("SHAREKEEP_CORS_ORIGINS", "https://a.exa\nmple").is_err());
-        assert!(with("SHAREKEEP_EXPECTED_PCRS", "00,11").is_err());
-        assert!(with("SHAREKEEP_EXPECTED_PCRS", "zz,zz,zz").is_err());
+    }
+
+    #[test]
+    fn one_image_is_expected_or_two_while_the_one_replaces_the_other() {
+        let config = |text: String| {
+            Config::from_values(move |asked| {
+                (asked == "SHAREKEEP_EXPECTED_PCRS").then(|| text.clone())
+            })
+        };
+        let image = |byte: &str| [byte, "00", "11"].map(|byte| byte.repeat(48)).join(",");
+        let (running, next) = (image("aa"), image("bb"));
+        assert!(config("".into()).is_err(), "set to nothing is a mistake");
+        assert_eq!(config(running.clone()).unwrap().expected_pcrs.len(), 1);
+        let both = config(format!("{running};{next}")).unwrap().expected_pcrs;
+        assert_eq!(both[0], [vec![0xaa; 48], vec![0; 48], vec![0x11; 48]]);
+        assert_eq!(both[1][0], vec![0xbb; 48]);
+        for wrong in [
+            "00,11".to_owned(),
+            "zz,zz,zz".to_owned(),
+            format!("{running},{next}"),
+            format!("{running};"),
+            format!("{running};{next};{running}"),
+            format!("{running};{}", &next[..next.len() - 2]),
+        ] {
+            assert!(config(wrong.clone()).is_err(), "{wrong}");
+        }
     }
 }

@@ -54,7 +54,7 @@ pub mod store;
 mod wallet;
 
 pub use clock::{Clock, SystemClock};
-pub use config::Config;
+pub use config::{Config, Pcrs};
 pub use error::{Error, Result};
 pub use fleet::Fleet;
 pub use gate::{ClientAddress, Edge};

@@ -1,3 +1,4 @@
+use crate::config::Pcrs;
 use crate::error::Result;
 use crate::problem::NotAProblem;
 use crate::state::State;
@@ -87,7 +88,7 @@ async fn healths(state: &State) -> Result<Vec<Option<EnclaveHealth>>> {
 fn fleet_checks(
     healths: &[Option<EnclaveHealth>],
     now: u64,
-    expected_pcrs: &[Vec<u8>],
+    expected_pcrs: &[Pcrs],
 ) -> Vec<ReadinessCheck> {
     let answers: Vec<_> = healths.iter().flatten().collect();
     let detail = format!("{} of {} answer", answers.len(), healths.len());
@@ -102,11 +103,7 @@ fn fleet_checks(
     checks
 }
 
-fn enclave_checks(
-    health: &EnclaveHealth,
-    now: u64,
-    expected_pcrs: &[Vec<u8>],
-) -> [ReadinessCheck; 3] {
+fn enclave_checks(health: &EnclaveHealth, now: u64, expected_pcrs: &[Pcrs]) -> [ReadinessCheck; 3] {
     let kms = match health.kms_ok_age_s {
         _ if health.kms_failing => failed("kms", "a call failed lately"),
         Some(age) => check_of("kms", true, format!("answered {age} s ago")),
@@ -115,16 +112,18 @@ fn enclave_checks(
     let skew = health.time_unix_s.abs_diff(now);
     let clock = check_of("clock", skew <= MAX_CLOCK_SKEW_S, format!("{skew} s apart"));
     let debug = health.pcrs.iter().all(|pcr| pcr.iter().all(|byte| *byte == 0));
-    let expected = expected_pcrs.is_empty()
-        || health.pcrs.iter().map(|pcr| pcr.as_slice()).eq(expected_pcrs.iter().map(Vec::as_slice));
+    let is = |image: &Pcrs| {
+        health.pcrs.iter().map(|pcr| pcr.as_slice()).eq(image.iter().map(Vec::as_slice))
+    };
+    let expected = expected_pcrs.is_empty() || expected_pcrs.iter().any(is);
     let pcrs = if debug {
         failed("pcrs", "a debug enclave: its measurements are zero")
     } else if !expected {
-        failed("pcrs", "not the expected image")
+        failed("pcrs", "not an expected image")
     } else if expected_pcrs.is_empty() {
         passed("pcrs", "measured; none are configured to compare with")
     } else {
-        passed("pcrs", "the expected image")
+        passed("pcrs", "an expected image")
     };
     [kms, clock, pcrs]
 }
@@ -161,11 +160,19 @@ mod tests {
         }
     }
 
-    fn not_ok(health: &EnclaveHealth, expected: &[Vec<u8>]) -> Vec<String> {
+    fn image(byte: u8) -> Pcrs {
+        vec![vec![byte; 48]; 3]
+    }
+
+    fn bytes(pcrs: Pcrs) -> Vec<ByteBuf> {
+        pcrs.into_iter().map(ByteBuf::from).collect()
+    }
+
+    fn not_ok(health: &EnclaveHealth, expected: &[Pcrs]) -> Vec<String> {
         not_ok_of(&[Some(health.clone())], expected)
     }
 
-    fn not_ok_of(healths: &[Option<EnclaveHealth>], expected: &[Vec<u8>]) -> Vec<String> {
+    fn not_ok_of(healths: &[Option<EnclaveHealth>], expected: &[Pcrs]) -> Vec<String> {
         fleet_checks(healths, 1_000, expected)
             .into_iter()
             .filter_map(|check| (!check.ok).then_some(check.name))
@@ -175,12 +182,25 @@ mod tests {
     #[test]
     fn each_check_fails_for_its_own_reason() {
         assert!(not_ok(&health(), &[]).is_empty());
-        assert!(not_ok(&health(), &vec![vec![1; 48]; 3]).is_empty());
-        assert_eq!(not_ok(&health(), &vec![vec![2; 48]; 3]), ["pcrs"]);
+        assert!(not_ok(&health(), &[image(1)]).is_empty());
+        assert_eq!(not_ok(&health(), &[image(2)]), ["pcrs"]);
         let zero = EnclaveHealth { pcrs: vec![ByteBuf::from(vec![0; 48]); 3], ..health() };
         assert_eq!(not_ok(&zero, &[]), ["pcrs"]);
         assert_eq!(not_ok(&EnclaveHealth { kms_failing: true, ..health() }, &[]), ["kms"]);
         assert_eq!(not_ok(&EnclaveHealth { time_unix_s: 900, ..health() }, &[]), ["clock"]);
+    }
+
+    #[test]
+    fn while_hosts_are_replaced_each_of_both_images_is_ready_and_no_mixture() {
+        let next = EnclaveHealth { pcrs: bytes(image(2)), ..health() };
+        let both = [image(1), image(2)];
+        assert!(not_ok_of(&[Some(health()), Some(next)], &both).is_empty());
+        let mut mixed = image(1);
+        mixed[0] = vec![2; 48];
+        for pcrs in [image(3), mixed, vec![], vec![vec![1; 48]; 2]] {
+            let other = EnclaveHealth { pcrs: bytes(pcrs), ..health() };
+            assert_eq!(not_ok_of(&[Some(health()), Some(other)], &both), ["pcrs"]);
+        }
     }
 
     #[test]

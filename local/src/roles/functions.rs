@@ -22,7 +22,9 @@ pub async fn run() -> Result<(), Error> {
     let service = build_functions(
         store,
         Config {
-            expected_pcrs: configuration.expected_pcrs.iter().map(|pcr| pcr.0.clone()).collect(),
+            expected_pcrs: vec![
+                configuration.expected_pcrs.iter().map(|pcr| pcr.0.clone()).collect(),
+            ],
             ..configuration.purpose.config()
         },
         clock,

@@ -115,7 +115,10 @@ impl Stack {
             None => {
                 let service = build_functions(
                     store.clone(),
-                    Config { expected_pcrs: world.measurements().to_vecs(), ..Config::default() },
+                    Config {
+                        expected_pcrs: vec![world.measurements().to_vecs()],
+                        ..Config::default()
+                    },
                     Arc::new(clock.clone()),
                 );
                 serve_here(front, service, stop.clone())
