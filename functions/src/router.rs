@@ -9,8 +9,9 @@ use crate::{
     wallet,
 };
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderName, Method, header};
 use sharekeep_schemas::ProblemCode;
 use sharekeep_schemas::http::headers;
@@ -26,6 +27,9 @@ use utoipa_swagger_ui::SwaggerUi;
 
 /// How long a browser may remember what CORS allows.
 const CORS_MAX_AGE: Duration = Duration::from_secs(600);
+
+/// The folder of the page to try the interface.
+const PAGE: &str = "/docs";
 
 /// Routes that one Lambda function serves, under a role that may do what they need and no more.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,7 +79,8 @@ fn serve(groups: &[RouteGroup], state: State) -> Router {
     let cors = cors(&state);
     let mut router: Router<State> = described(groups).into();
     if groups.contains(&RouteGroup::Sessions) {
-        router = router.merge(SwaggerUi::new("/docs").url("/openapi.json", openapi()));
+        let page = Router::from(SwaggerUi::new(PAGE).url("/openapi.json", openapi()));
+        router = router.merge(page.layer(from_fn(to_the_page)));
     }
     router = router
         .fallback(|| async { Error::refused(ProblemCode::NotFound) })
@@ -161,6 +166,15 @@ fn cors(state: &State) -> CorsLayer {
             name("ratelimit-reset"),
         ])
         .max_age(CORS_MAX_AGE)
+}
+
+/// The page's own redirect goes to its folder, which an API Gateway that routes `/docs/{file+}` does
+/// not know.
+async fn to_the_page(request: Request, next: Next) -> Response {
+    if request.uri().path() == PAGE {
+        return Redirect::to("/docs/index.html").into_response();
+    }
+    next.run(request).await
 }
 
 /// The panic's message stays out of answers and logs: it can quote data.

@@ -94,5 +94,8 @@ async fn the_page_to_try_it_is_served_by_us_alone() {
     for asset in ["swagger-ui-bundle.js", "swagger-ui.css", "swagger-initializer.js"] {
         assert!(html.contains(asset));
         assert_eq!(world.send(unsigned("GET", &format!("/docs/{asset}"), b"")).await.status, 200);
-    }
+    } // The gateway routes files of the folder, and not the folder.
+    let moved = world.send(unsigned("GET", "/docs", b"")).await;
+    assert_eq!((moved.status.as_u16(), moved.header("location")), (303, Some("/docs/index.html")));
+    assert_eq!(world.send(unsigned("GET", "/docs/index.html", b"")).await.status, 200);
 }
