@@ -15,6 +15,7 @@ use sharekeep_schemas::enclave::{CALL_PATH, Call, EnclaveHealth, HEALTH_PATH, Re
 use sharekeep_schemas::fleet::EnclaveAddress;
 use sharekeep_schemas::limits::MAX_ENCLAVE_CALL_BYTES;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// For a host to accept: it does so at once or is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -31,6 +32,25 @@ const MAX_REST: Duration = Duration::from_secs(8);
 const DEFAULT_RETRY_AFTER_S: u32 = 1;
 /// Longest wait that is passed on: an enclave that is confused must not send clients away for good.
 const MAX_RETRY_AFTER_S: u32 = 600;
+
+/// What is left of the time that all calls for one request have together.
+pub(crate) struct Deadline(Instant);
+
+impl Deadline {
+    pub(crate) fn of_a_request() -> Self {
+        Self::after(ENCLAVE_CALL_TIMEOUT)
+    }
+
+    fn after(time: Duration) -> Self {
+        Self(Instant::now() + time)
+    }
+
+    pub(crate) async fn bounds<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::time::timeout_at(self.0, call)
+            .await
+            .map_err(|_| Error::EnclaveUnavailable("no answer in time".into()))?
+    }
+}
 
 /// One enclave.
 pub struct EnclaveClient {
@@ -131,4 +151,21 @@ fn retry_after(headers: &http::HeaderMap) -> u32 {
         .and_then(|text| text.parse().ok())
         .unwrap_or(DEFAULT_RETRY_AFTER_S)
         .min(MAX_RETRY_AFTER_S)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn calls_that_are_each_in_time_are_not_all_together() {
+        let (limit, each) = (Duration::from_millis(1_500), Duration::from_millis(800));
+        let deadline = Deadline::after(limit);
+        let call = || async {
+            tokio::time::sleep(each).await;
+            Ok(())
+        };
+        assert!(deadline.bounds(call()).await.is_ok());
+        assert!(matches!(deadline.bounds(call()).await, Err(Error::EnclaveUnavailable(_))));
+    }
 }

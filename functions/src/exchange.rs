@@ -5,7 +5,7 @@
 //! breaks it: the enclave remembers what it has answered.
 
 use crate::author::{Allowed, Author};
-use crate::enclave_client::EnclaveClient;
+use crate::enclave_client::{Deadline, EnclaveClient};
 use crate::error::{Error, Result};
 use crate::fleet::Work;
 use crate::gate::{Begun, Claim, EntityTag, Outcome, Sealed};
@@ -234,9 +234,11 @@ pub(crate) async fn ask(
     mut records: Records,
 ) -> Result<Settled> {
     let mut call = Call { version: VERSION, http, records: Vec::new() };
+    let deadline = Deadline::of_a_request();
     for _ in 0..MAX_CALLS {
         call.records = records.handed_over();
-        let reply = enclave.call(&call, traceparent.map(TraceParent::as_str)).await;
+        let asked = enclave.call(&call, traceparent.map(TraceParent::as_str));
+        let reply = deadline.bounds(asked).await;
         if matches!(reply, Err(Error::EnclaveUnavailable(_))) {
             state.fleet.unreachable(enclave.address());
         }
