@@ -139,11 +139,28 @@ pub(crate) async fn forgets_what_kms_denies(deployment: Deployment) {
     assert_eq!(refused.problem(), ProblemCode::KmsUnavailable);
     Outage::Denied.end(&deployment);
     alice.sign(&wallet, &note("allowed again")).await;
+    until_kms_is(&deployment, (200, true)).await;
 }
 
 #[tokio::test]
 async fn a_data_key_that_kms_no_longer_opens_for_the_image_is_forgotten() {
     forgets_what_kms_denies(deployment(LONG_S).await).await;
+}
+
+/// Longer than a failure counts.
+const PAST_FAILURE_S: i64 = 121;
+
+#[tokio::test]
+async fn a_denial_that_is_over_and_that_nobody_meets_again_leaves_the_service_ready() {
+    let deployment = deployment(LONG_S).await;
+    let alice = User::signed_in(&deployment, "alice").await;
+    let wallet = alice.create_wallet().await;
+    Outage::Denied.begin(&deployment);
+    sign_until(&deployment, &alice, &wallet, |answer| answer.status >= 400).await;
+    until_kms_is(&deployment, (503, false)).await;
+    Outage::Denied.end(&deployment);
+    deployment.stack.clock().set_offset_s(PAST_FAILURE_S);
+    until_kms_is(&deployment, (200, true)).await;
 }
 
 /// A data key's time is [`SHORT_S`] here.
