@@ -2,8 +2,9 @@
 //!
 //! Functions cannot tell an enclave from whoever else answers at its address, and cannot read what
 //! it seals. A host that lies can therefore make garbage of what these rules leave to the request
-//! it was asked for; they keep it from everything else: other users' records, the keys of tenants
-//! that have some, and versions after which nothing could ever be written.
+//! it was asked for; they keep it from everything else: other users' wallets, backups and factors,
+//! the keys of tenants that have some, and versions after which nothing could ever be written. Two
+//! gaps stay: who opens a session is whom the enclave names, and ceremonies name nobody.
 
 use crate::error::{Error, Result};
 use sharekeep_schemas::enclave::{Condition, Put, RecordKey, Row, Write};
