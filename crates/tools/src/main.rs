@@ -14,6 +14,7 @@ mod check;
 mod command;
 mod doctor;
 mod fuzz;
+mod image;
 mod infra;
 mod lambdas;
 mod programs;
@@ -22,9 +23,10 @@ mod setup;
 mod stage;
 mod workspace;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::command::cargo;
@@ -82,6 +84,9 @@ enum Task {
         /// What to build.
         #[arg(value_enum, default_value_t = Target::Workspace)]
         target: Target,
+        /// The trust configuration that is measured into the enclave's image.
+        #[arg(long)]
+        trust: Option<PathBuf>,
     },
     /// Format the sources.
     Fmt,
@@ -99,6 +104,8 @@ enum Target {
     Lambdas,
     /// The program of the enclave's host.
     Host,
+    /// The enclave's image.
+    Enclave,
 }
 
 fn main() -> ExitCode {
@@ -126,11 +133,15 @@ fn run(task: Task) -> Result<()> {
         Task::Fuzz { target, seconds, list: false } => {
             fuzz::run(&workspace, &fuzz::Wish { target: target.as_deref(), seconds })
         }
-        Task::Build { target: Target::Workspace } => {
+        Task::Build { target: Target::Enclave, trust } => {
+            image::build(&workspace, trust.as_deref())
+        }
+        Task::Build { trust: Some(_), .. } => bail!("--trust is for `build enclave`"),
+        Task::Build { target: Target::Workspace, .. } => {
             cargo(["build", "--release", "--workspace", "--locked"]).run()
         }
-        Task::Build { target: Target::Lambdas } => lambdas::build(&workspace),
-        Task::Build { target: Target::Host } => lambdas::build_host(&workspace),
+        Task::Build { target: Target::Lambdas, .. } => lambdas::build(&workspace),
+        Task::Build { target: Target::Host, .. } => lambdas::build_host(&workspace),
         Task::Fmt => {
             cargo(["fmt", "--all"]).run()?;
             cargo(["fmt", "--manifest-path", "fuzz/Cargo.toml"]).run()

@@ -1,0 +1,159 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+use super::first_line;
+use crate::command::{Call, program};
+use crate::workspace::Workspace;
+
+/// What is turned on over the smallest configuration; relative to the root.
+pub(super) const CONFIG: &str = "crates/image/kernel.config";
+
+/// The source as Debian distributes it, without Debian's patches; the hash is that of its signed `.dsc`.
+const SOURCE: &str = "linux_6.12.107.orig.tar.xz";
+const SOURCE_SHA256: &str = "efc76d3c78a5d65f42724118c437d11db1c9f6309a5f024ee9a8b1978fdc6919";
+const FOLDER: &str = "https://deb.debian.org/debian/pool/main/l/linux";
+
+/// What would else be of the machine and the hour.
+const FIXED: [(&str, &str); 5] = [
+    ("LC_ALL", "C"),
+    ("KBUILD_BUILD_TIMESTAMP", "1970-01-01 00:00:00 UTC"),
+    ("KBUILD_BUILD_USER", "sharekeep"),
+    ("KBUILD_BUILD_HOST", "sharekeep"),
+    ("KBUILD_BUILD_VERSION", "1"),
+];
+
+/// A kernel that was built.
+pub(super) struct Kernel {
+    /// The bzImage.
+    pub(super) file: PathBuf,
+    /// The archive it was built from.
+    pub(super) source: PathBuf,
+}
+
+/// Builds the kernel, or finds the one that the same source, configuration and compiler made.
+pub(super) fn build(workspace: &Workspace) -> Result<Kernel> {
+    let cache = workspace.cache().join("kernel");
+    fs::create_dir_all(&cache).context("cannot write to .cache")?;
+    let source = fetch(&cache)?;
+    let config = workspace.root().join(CONFIG);
+    let wanted = fs::read_to_string(&config).with_context(|| format!("{CONFIG} is missing"))?;
+    let recipe = recipe(&wanted)?;
+    let kernel = Kernel { file: cache.join("bzImage"), source };
+    let stamp = cache.join("built");
+    let stamped =
+        |recipe: &str| Ok::<_, anyhow::Error>(format!("{recipe}{}\n", hash(&kernel.file)?));
+    if let (Ok(built), true) = (fs::read_to_string(&stamp), kernel.file.is_file())
+        && built == stamped(&recipe)?
+    {
+        return Ok(kernel);
+    }
+    eprintln!("[set-up] builds the enclave's kernel in .cache/kernel: some minutes, once");
+    let folder = cache.join("build");
+    fs::remove_dir_all(&folder).ok();
+    fs::create_dir_all(&folder).context("cannot write to .cache")?;
+    program("tar", ["--strip-components=1", "-xf"])
+        .argument(&kernel.source)
+        .argument("-C")
+        .argument(&folder)
+        .run()?;
+    make(&folder, "tinyconfig").run_quietly()?;
+    fixed(program("scripts/kconfig/merge_config.sh", ["-m", ".config"]), &folder)
+        .argument(&config)
+        .run_quietly()?;
+    make(&folder, "olddefconfig").run_quietly()?;
+    let made = fs::read_to_string(folder.join(".config")).context("make wrote no .config")?;
+    let lost = overruled(&wanted, &made);
+    ensure!(lost.is_empty(), "{CONFIG} asks for what the kernel's source overrules: {lost:?}");
+    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+    make(&folder, "bzImage").argument(format!("-j{jobs}")).run_quietly()?;
+    fs::copy(folder.join("arch/x86/boot/bzImage"), &kernel.file).context("no kernel was made")?;
+    fs::write(&stamp, stamped(&recipe)?).context("cannot write to .cache")?;
+    fs::remove_dir_all(&folder).ok();
+    Ok(kernel)
+}
+
+fn fetch(cache: &Path) -> Result<PathBuf> {
+    let file = cache.join(SOURCE);
+    if !file.is_file() {
+        eprintln!("[set-up] will download the kernel's source, 151 MB, into .cache/kernel");
+        let part = cache.join("part");
+        program("curl", ["--fail", "--silent", "--show-error", "--location", "--output"])
+            .argument(&part)
+            .argument(format!("{FOLDER}/{SOURCE}"))
+            .run()?;
+        fs::rename(&part, &file).context("cannot write to .cache")?;
+    }
+    let found = hash(&file)?;
+    ensure!(
+        found == SOURCE_SHA256,
+        "{} is not the kernel's source: its SHA-256 is {found}. Remove it and run this again",
+        file.display(),
+    );
+    Ok(file)
+}
+
+/// Everything that decides what comes out.
+fn recipe(config: &str) -> Result<String> {
+    let compilers = [first_line("gcc", &["--version"])?, first_line("ld", &["--version"])?];
+    Ok(format!("{SOURCE_SHA256}\n{}\n{FIXED:?}\n{config}", compilers.join("\n")))
+}
+
+fn make(folder: &Path, target: &str) -> Call {
+    fixed(program("make", ["-s", target]), folder)
+}
+
+fn fixed(call: Call, folder: &Path) -> Call {
+    FIXED.iter().fold(call.folder(folder), |call, (name, value)| call.env(name, value))
+}
+
+fn hash(file: &Path) -> Result<String> {
+    let path = file.to_str().context("the path of the checkout is not UTF-8")?;
+    let line = first_line("sha256sum", &["--", path])?;
+    Ok(line.split(' ').next().unwrap_or_default().trim_start_matches('\\').to_owned())
+}
+
+/// The lines of `wanted` that are not so in `made`.
+fn overruled<'a>(wanted: &'a str, made: &str) -> Vec<&'a str> {
+    let kept = |line: &&str| match line.strip_suffix(" is not set") {
+        Some(off) => {
+            let on = format!("{}=", off.trim_start_matches("# "));
+            !made.lines().any(|line| line.starts_with(&on))
+        }
+        None => made.lines().any(|it| it == *line),
+    };
+    wanted
+        .lines()
+        .filter(|line| line.starts_with("CONFIG_") || line.ends_with(" is not set"))
+        .filter(|line| !kept(line))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_that_are_off_or_on_against_the_configuration_are_found() {
+        let wanted = "# why\nCONFIG_A=y\nCONFIG_B=y\nCONFIG_N=16\n# CONFIG_C is not set\n\
+                      # CONFIG_D is not set\n# CONFIG_E is not set\n";
+        let made = "CONFIG_A=y\n# CONFIG_B is not set\nCONFIG_N=8\n# CONFIG_C is not set\n\
+                    CONFIG_D=m\nCONFIG_EE=y\n";
+        let lost = ["CONFIG_B=y", "CONFIG_N=16", "# CONFIG_D is not set"];
+        assert_eq!(overruled(wanted, made), lost);
+        assert_eq!(overruled(wanted, wanted), [""; 0]);
+    }
+
+    #[test]
+    fn the_configuration_asks_for_something_and_for_nothing_twice() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let config = fs::read_to_string(root.join(CONFIG)).expect("it is part of the checkout");
+        let mut options = overruled(&config, "");
+        assert!(options.len() > 50);
+        options.sort_unstable();
+        let all = options.len();
+        options.dedup();
+        assert_eq!(options.len(), all);
+    }
+}
