@@ -19,6 +19,11 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         ("python3", "--version"),
         ("javac", "--version"),
         ("npm", "--version"),
+        ("musl-gcc", "--version"),
+        ("flex", "--version"),
+        ("bison", "--version"),
+        ("bc", "--version"),
+        ("curl", "--version"),
     ] {
         let answer = program(name, [argument]).ask().ok().filter(|answer| answer.succeeded);
         let line = answer.as_ref().and_then(|answer| answer.stdout.lines().next());

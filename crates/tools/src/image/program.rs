@@ -1,5 +1,6 @@
 use std::env;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
@@ -7,6 +8,10 @@ use crate::command::{cargo, program};
 use crate::workspace::Workspace;
 
 const TARGET: &str = "x86_64-unknown-linux-musl";
+
+/// Stand-ins for the security module and KMS, and a loader that a static program does not ask for.
+const NEVER: [&str; 5] =
+    ["crates/testkit/", "sharekeep_testkit", "sharekeep_local", "/lib64/ld-linux", "/lib/ld-musl"];
 
 /// Builds the enclave's program: static, and without a trace of the folders it was built in.
 pub(super) fn build(workspace: &Workspace) -> Result<PathBuf> {
@@ -42,7 +47,24 @@ pub(super) fn build(workspace: &Workspace) -> Result<PathBuf> {
         .env("GMP_MPFR_SYS_CACHE", "_")
         .env("SOURCE_DATE_EPOCH", "0")
         .run()?;
-    Ok(workspace.programs(TARGET).join("release/sharekeep-enclave"))
+    let file = workspace.programs(TARGET).join("release/sharekeep-enclave");
+    let bytes = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    // A checkout may well be in `/source`.
+    let folders: Vec<_> = folders
+        .iter()
+        .filter(|(folder, name)| folder != Path::new(name))
+        .map(|(folder, _)| format!("{}/", folder.display()))
+        .collect();
+    let found = unwanted(&bytes, folders.iter().map(String::as_str).chain(NEVER.iter().copied()));
+    ensure!(found.is_empty(), "the enclave's program must not name {found:?}");
+    Ok(file)
+}
+
+/// Which of `words` are in the program. Panics name the source file they are in, so a crate that is in
+/// it can hardly be there unseen.
+fn unwanted<'a>(program: &[u8], words: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let text = String::from_utf8_lossy(program);
+    words.filter(|word| text.contains(word)).collect()
 }
 
 fn install_target() -> Result<()> {
@@ -53,4 +75,17 @@ fn install_target() -> Result<()> {
     }
     eprintln!("[set-up] will install Rust's {TARGET}: the enclave's program is static");
     program("rustup", ["target", "add", TARGET]).run()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_names_a_stand_in_or_the_folder_it_was_built_in_is_found() {
+        let program =
+            b"\x7fELF\xff\0\0/source/enclave-app/src/main.rs\0/build/me/x.c\xfecrates/testkit/src";
+        let words = ["/build/me", "/build/you"].into_iter().chain(NEVER);
+        assert_eq!(unwanted(program, words), ["/build/me", "crates/testkit/"]);
+    }
 }
