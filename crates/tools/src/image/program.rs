@@ -26,13 +26,12 @@ pub(super) fn build(workspace: &Workspace) -> Result<PathBuf> {
         (cargo_home, "/cargo"),
         (workspace.root().to_owned(), "/source"),
         (workspace.programs(""), "/target"),
-    ];
+    ]
+    // As cargo names them: without a slash at the end.
+    .map(|(folder, name)| (folder.components().collect::<PathBuf>(), name));
     let remap = |option: &str, separator: &str| {
-        let flags = folders.iter().map(|(folder, name)| {
-            // As cargo names it: without a slash at the end.
-            let folder = folder.components().collect::<PathBuf>();
-            format!("{option}={}={name}", folder.display())
-        });
+        let flags =
+            folders.iter().map(|(folder, name)| format!("{option}={}={name}", folder.display()));
         flags.collect::<Vec<_>>().join(separator)
     };
     cargo(["build", "--release", "--locked", "-p", "sharekeep-enclave-app"])
