@@ -98,19 +98,23 @@ impl Store {
     /// A session's routing copy and record, also of one that is over.
     pub(crate) async fn session(&self, id: SessionKeyId) -> Result<Option<(Row, StoredRecord)>> {
         let key = RecordKey::Session(id);
+        let item = self.item(&key).await?;
+        item.map(|item| Ok((row_of(&item)?, StoredRecord { key, bytes: sealed_of(&item)? })))
+            .transpose()
+    }
+
+    /// A record's whole item, also of one that is over.
+    pub(super) async fn item(&self, key: &RecordKey) -> Result<Option<Item>> {
         let answer = self
             .client
             .get_item()
             .table_name(self.table(key.table()))
-            .set_key(Some(primary_key(&key)))
+            .set_key(Some(primary_key(key)))
             .consistent_read(true)
             .send()
             .await
             .map_err(|error| fault_of(&error))?;
-        answer
-            .item
-            .map(|item| Ok((row_of(&item)?, StoredRecord { key, bytes: sealed_of(&item)? })))
-            .transpose()
+        Ok(answer.item)
     }
 
     async fn records(&self, keys: Vec<RecordKey>, now_unix_s: u64) -> Result<Vec<LoadedRecord>> {

@@ -37,22 +37,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// Names of the tables that hold records of the enclave.
-    const RECORD_TABLES: &[&str] = &[
-        "tenants",
-        "data_keys",
-        "metadata",
-        "sessions",
-        "devices",
-        "wallets",
-        "backups",
-        "factors",
-        "events",
-        "ceremonies",
-    ];
     /// Names of the tables whose changes are archived, so that a restore brings nothing in them back
-    /// that was: all that hold records but `ceremonies`. A ceremony is over when the enclave that
-    /// holds its state is, whatever its record says.
+    /// that was: all that hold records of the enclave but `ceremonies`.
     pub const ARCHIVED_TABLES: &[&str] = &[
         "tenants",
         "data_keys",
@@ -64,6 +50,8 @@ impl Store {
         "factors",
         "events",
     ];
+    /// A ceremony is over when the enclave that holds its state is, whatever its record says.
+    const CEREMONIES_TABLE: &str = "ceremonies";
     /// Names of the tables that are the functions' own.
     pub(crate) const IDEMPOTENCY_TABLE: &str = "idempotency";
     /// Nonces and rate counters.
@@ -86,8 +74,9 @@ impl Store {
 
     /// The names of all tables: of records, of the functions' own, and the hosts'.
     fn tables() -> impl Iterator<Item = &'static str> {
-        let others = [Self::IDEMPOTENCY_TABLE, Self::LIMITS_TABLE, fleet::TABLE];
-        Self::RECORD_TABLES.iter().copied().chain(others)
+        let others =
+            [Self::CEREMONIES_TABLE, Self::IDEMPOTENCY_TABLE, Self::LIMITS_TABLE, fleet::TABLE];
+        Self::ARCHIVED_TABLES.iter().copied().chain(others)
     }
 
     /// The client, for what the product does not do (dumping a table in a test).

@@ -1,4 +1,4 @@
-use super::item::{Item, item_of, primary_key, sealed_of};
+use super::item::{Item, item_of, sealed_of};
 use super::owned::MAX_STORE_PAGES;
 use super::{Store, fault_of, is_condition_failure, number, number_of, text_of};
 use crate::error::{Error, Result};
@@ -54,16 +54,7 @@ impl Store {
     /// A tenant's document.
     pub async fn tenant(&self, tenant: &TenantId) -> Result<Option<StoredTenant>> {
         let key = RecordKey::Tenant(tenant.clone());
-        let answer = self
-            .client
-            .get_item()
-            .table_name(self.table(key.table()))
-            .set_key(Some(primary_key(&key)))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| fault_of(&error))?;
-        answer.item.as_ref().map(stored).transpose()
+        self.item(&key).await?.as_ref().map(stored).transpose()
     }
 
     /// All tenants' documents, by name. Fails if there are more than a person could look at.
