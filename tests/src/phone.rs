@@ -49,9 +49,14 @@ impl Phone {
     }
 
     pub async fn sign_in(deployment: &Deployment, home: OpenHome, name: &str) -> Self {
+        Self::try_sign_in(deployment, home, name).await.unwrap()
+    }
+
+    /// Attests the enclave and opens a session, if it is one that this device trusts.
+    pub async fn try_sign_in(deployment: &Deployment, home: OpenHome, name: &str) -> Result<Self> {
         let client = Client::new(settings(deployment), home.pins().unwrap()).unwrap();
-        let session = open_session(deployment, &client, &home, name).await.unwrap();
-        Self { home, client, session }
+        let session = open_session(deployment, &client, &home, name).await?;
+        Ok(Self { home, client, session })
     }
 
     /// Tries to open another session on the same device.
