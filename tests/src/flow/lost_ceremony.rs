@@ -1,7 +1,7 @@
 use crate::message::note;
 use crate::{Deployment, User};
-use sharekeep_schemas::http::{Page, WalletView};
 use sharekeep_schemas::ProblemCode;
+use sharekeep_schemas::http::{Page, WalletView};
 
 /// Kills the enclave in the middle of a ceremony, and uses the wallet that was there before.
 pub async fn a_lost_ceremony_harms_no_wallet(mut deployment: Deployment) {
