@@ -2,11 +2,11 @@
 
 use crate::items::{items, only_item, put, sealed_len};
 use serde_json::{Value, json};
-use sharekeep::{Error, NewFactor};
+use sharekeep::NewFactor;
 use sharekeep_enclave_app::Limits;
 use sharekeep_local::stack::StackOptions;
 use sharekeep_recovery::passcode::KE2_BYTES;
-use sharekeep_schemas::http::{EventView, FactorView, Page};
+use sharekeep_schemas::http::{FactorView, Page};
 use sharekeep_schemas::sealed::{GuessFinished, GuessStarted};
 use sharekeep_schemas::{EventKind, FactorId, FactorKind, ProblemCode};
 use sharekeep_tests::flow::{count_events, wrong, wrong_twice_then_right};
