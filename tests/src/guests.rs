@@ -10,11 +10,10 @@ use sharekeep_local::world::Measurements;
 use sharekeep_schemas::codec;
 use sharekeep_schemas::trust::{MAX_TRUST_BYTES, TrustConfiguration};
 use sharekeep_testkit::SoftNsm;
-use sharekeep_virtual_enclave::{Machine, Settings, Tools};
+use sharekeep_virtual_enclave::{Machine, Settings, Started as MachineStarted, Tools};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Weak};
-use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// What its NSM calls an enclave here.
@@ -25,15 +24,18 @@ const CREDENTIALS_PORT: u32 = 8001;
 /// The first of the bytes with which an ELF header is filled up: nobody reads it.
 const ELF_PADDING: usize = 9;
 
-/// In what the image that is booted differs from the one that is trusted: one byte, with which it
-/// boots and serves as before.
+/// What is booted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Change {
-    /// Of the program.
-    Program,
-    /// Of the trust configuration: another release key, as of somebody who would like to name the next
-    /// image.
-    Trust,
+pub enum Boots {
+    /// The image that is trusted.
+    Release,
+    /// One with another byte in the program, which serves as before.
+    ChangedProgram,
+    /// One with another byte in a release key, which serves as before: somebody would like to name the
+    /// next image.
+    ChangedTrust,
+    /// The image that is trusted, in debug mode: its security module has measured nothing.
+    Debug,
 }
 
 /// Runs enclaves as guests, one at a time for what it tells about them.
@@ -41,39 +43,24 @@ pub struct Guests {
     tools: Tools,
     kernel: Vec<u8>,
     program: Vec<u8>,
-    change: Option<Change>,
+    boots: Boots,
     folder: TempDir,
     number: AtomicU32,
-    last: Mutex<Last>,
-}
-
-#[derive(Default)]
-struct Last {
-    machine: Weak<Machine>,
-    started: Option<Instant>,
+    last: Mutex<Weak<Machine>>,
 }
 
 impl Guests {
-    /// Guests of the image that is trusted.
-    pub fn of_the_release() -> Arc<Self> {
-        Arc::new(Self::of(None))
-    }
-
-    /// Guests of another image than the one that is trusted.
-    pub fn of_a_changed_image(change: Change) -> Arc<Self> {
-        Arc::new(Self::of(Some(change)))
-    }
-
-    fn of(change: Option<Change>) -> Self {
-        Self {
+    /// Guests that are not started yet.
+    pub fn new(boots: Boots) -> Arc<Self> {
+        Arc::new(Self {
             tools: Tools::from_env().unwrap(),
             kernel: std::fs::read(given("SHAREKEEP_TEST_KERNEL")).unwrap(),
             program: std::fs::read(given("SHAREKEEP_TEST_PROGRAM")).unwrap(),
-            change,
+            boots,
             folder: TempDir::new().unwrap(),
             number: AtomicU32::default(),
             last: Mutex::default(),
-        }
+        })
     }
 
     /// A stack whose enclave is such a guest.
@@ -92,35 +79,38 @@ impl Guests {
         self.machine().console()
     }
 
-    /// How long ago the last guest was started.
-    pub fn age(&self) -> Duration {
-        self.last.lock().unwrap().started.unwrap().elapsed()
+    /// When the guest came up.
+    pub fn started(&self) -> MachineStarted {
+        self.machine().started()
     }
 
     fn machine(&self) -> Arc<Machine> {
-        self.last.lock().unwrap().machine.upgrade().unwrap()
+        self.last.lock().unwrap().upgrade().unwrap()
     }
 
     /// What the image that is booted is attested with.
     pub fn booted(&self, trust: &[u8]) -> Measurements {
-        measured(&self.image(trust, self.change))
+        measured(&self.image(trust, self.boots))
     }
 
-    fn image(&self, trust: &[u8], change: Option<Change>) -> Image {
+    fn image(&self, trust: &[u8], boots: Boots) -> Image {
         let (kernel, mut program, mut trust) =
             (self.kernel.clone(), self.program.clone(), trust.to_vec());
-        match change {
-            None => {}
-            Some(Change::Program) => program[ELF_PADDING] ^= 1,
-            Some(Change::Trust) => trust = with_another_release_key(&trust),
+        match boots {
+            Boots::Release | Boots::Debug => {}
+            Boots::ChangedProgram => program[ELF_PADDING] ^= 1,
+            Boots::ChangedTrust => trust = with_another_release_key(&trust),
         }
         enclave(Parts { kernel, program, trust }).unwrap()
     }
 
     async fn boot(&self, place: EnclavePlace<'_>) -> Result<Started, Error> {
-        let started = Instant::now();
-        let image = self.image(place.trust, self.change);
-        let leaf = place.nsm_root.issue_leaf(MODULE_ID, measured(&image).0).unwrap();
+        let image = self.image(place.trust, self.boots);
+        let measurements = match self.boots {
+            Boots::Debug => Measurements([[0; 48]; 3]),
+            _ => measured(&image),
+        };
+        let leaf = place.nsm_root.issue_leaf(MODULE_ID, measurements.0).unwrap();
         let number = self.number.fetch_add(1, Ordering::Relaxed);
         let settings = Settings {
             folder: self.folder.path().join(number.to_string()),
@@ -135,15 +125,14 @@ impl Guests {
             .map_err(|error| Error::Enclave(error.to_string()))?;
         link(machine.enclave(), place.socket);
         let machine = Arc::new(machine);
-        let last = Last { machine: Arc::downgrade(&machine), started: Some(started) };
-        *self.last.lock().unwrap() = last;
+        *self.last.lock().unwrap() = Arc::downgrade(&machine);
         Ok(Box::new(machine))
     }
 }
 
 impl Enclaves for Guests {
     fn measurements(&self, trust: &[u8]) -> Measurements {
-        measured(&self.image(trust, None))
+        measured(&self.image(trust, Boots::Release))
     }
 
     fn start<'a>(&'a self, place: EnclavePlace<'a>) -> Starting<'a> {

@@ -5,15 +5,15 @@ use sharekeep::{Error, ErrorKind};
 use sharekeep_channel::Error::PcrMismatch;
 use sharekeep_schemas::ProblemCode;
 use sharekeep_schemas::http::Readiness;
-use sharekeep_tests::guests::{Change, Guests};
+use sharekeep_tests::guests::{Boots, Guests};
 use sharekeep_tests::phone::new_home;
 use sharekeep_tests::user::{attestation, verified};
 use sharekeep_tests::{Deployment, Phone, Request, Site};
 
 const NONCE: [u8; 32] = [7; 32];
 
-async fn is_refused(change: Change) {
-    let guests = Guests::of_a_changed_image(change);
+async fn is_refused(boots: Boots) {
+    let guests = Guests::new(boots);
     let deployment = Deployment::start_with(guests.options()).await;
     let world = deployment.world();
     let (trusted, booted) = (world.measurements(), guests.booted(world.trust_bytes()));
@@ -54,11 +54,11 @@ async fn is_refused(change: Change) {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the virtual machine: ./dev test vm"]
 async fn a_program_with_one_other_byte_is_refused_by_kms_and_by_the_client() {
-    is_refused(Change::Program).await;
+    is_refused(Boots::ChangedProgram).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the virtual machine: ./dev test vm"]
 async fn a_trust_configuration_with_one_other_byte_is_refused_by_kms_and_by_the_client() {
-    is_refused(Change::Trust).await;
+    is_refused(Boots::ChangedTrust).await;
 }

@@ -3,7 +3,7 @@
 
 use sharekeep_local::stack::StackOptions;
 use sharekeep_schemas::ProblemCode;
-use sharekeep_tests::guests::Guests;
+use sharekeep_tests::guests::{Boots, Guests};
 use sharekeep_tests::message::note;
 use sharekeep_tests::user::attestation;
 use sharekeep_tests::{Deployment, Site, User, flow};
@@ -11,7 +11,7 @@ use sharekeep_tests::{Deployment, Site, User, flow};
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the virtual machine: ./dev test vm"]
 async fn all_that_the_host_carries_for_the_guest_is_ciphertext() {
-    let options = StackOptions { record: true, ..Guests::of_the_release().options() };
+    let options = StackOptions { record: true, ..Guests::new(Boots::Release).options() };
     let deployment = Deployment::start_with(options).await;
     flow::all_that_the_host_carries_is_ciphertext(deployment).await;
 }
@@ -19,7 +19,7 @@ async fn all_that_the_host_carries_for_the_guest_is_ciphertext() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the virtual machine: ./dev test vm"]
 async fn kms_opens_for_each_of_the_measurements_of_the_guest_and_not_for_a_bit_less() {
-    let mut deployment = Deployment::start_with(Guests::of_the_release().options()).await;
+    let mut deployment = Deployment::start_with(Guests::new(Boots::Release).options()).await;
     let (device, wallet) = {
         let alice = User::signed_in(&deployment, "alice").await;
         let wallet = alice.create_wallet().await;

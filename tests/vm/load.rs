@@ -13,7 +13,7 @@ use sharekeep_schemas::limits::{
 use sharekeep_schemas::sealed::{BackupOpened, FactorsChanged, Plain};
 use sharekeep_schemas::{TokenId, codec};
 use sharekeep_tests::ceremony::Wallet;
-use sharekeep_tests::guests::Guests;
+use sharekeep_tests::guests::{Boots, Guests};
 use sharekeep_tests::message::note;
 use sharekeep_tests::{Deployment, User};
 use std::time::{Duration, Instant};
@@ -68,7 +68,7 @@ async fn many_wallets(user: &User<'_>) -> Vec<Wallet> {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the virtual machine: ./dev test vm"]
 async fn the_largest_calls_and_answers_and_signatures_beside_them_lose_no_byte() {
-    let deployment = Deployment::start_with(Guests::of_the_release().options()).await;
+    let deployment = Deployment::start_with(Guests::new(Boots::Release).options()).await;
     let alice = User::newcomer(&deployment, "alice").await;
     let mut factor = alice.code_factor();
     let mut owner = alice.set_up_recovery(&[&factor]).await;
@@ -127,7 +127,7 @@ const SIGNERS: usize = 8;
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the virtual machine: ./dev test vm"]
 async fn a_minute_of_signatures_makes_no_error_and_takes_no_memory() {
-    let guests = Guests::of_the_release();
+    let guests = Guests::new(Boots::Release);
     let deployment = Deployment::start_with(guests.options()).await;
     let mut signers = Vec::new();
     for number in 0..SIGNERS {

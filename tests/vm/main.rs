@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 mod changed_image;
+mod hardening;
 mod kms;
 mod load;
 mod stories;

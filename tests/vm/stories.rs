@@ -2,11 +2,11 @@
 //! functions, host and vsock into the guest.
 
 use sharekeep_schemas::{Protocol, Scheme};
-use sharekeep_tests::guests::Guests;
+use sharekeep_tests::guests::{Boots, Guests};
 use sharekeep_tests::{Deployment, flow};
 
 async fn deployment() -> Deployment {
-    Deployment::start_with(Guests::of_the_release().options()).await
+    Deployment::start_with(Guests::new(Boots::Release).options()).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
