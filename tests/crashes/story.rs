@@ -144,21 +144,16 @@ impl Story {
                 [words(&["init"]), self.site.init_arguments("127.0.0.1")].concat()
             }
             Scenario::NewSettings => {
-                let mut arguments = self.site.init_arguments("127.0.0.1");
-                if kill.step == DurableStep::HomePinsForgotten {
-                    arguments = self.site.init_arguments("localhost");
-                } else {
-                    let one = std::fs::read(arguments.last().unwrap()).unwrap();
-                    let mut list: Value = serde_json::from_slice(&one).unwrap();
-                    let mut other = list[0].clone();
-                    other["pcr0"] = format!("{:096x}", self.made + 1).into();
-                    self.made += 1;
-                    list.as_array_mut().unwrap().push(other);
-                    let file = self.file("pcrs-of-two.json");
-                    std::fs::write(&file, list.to_string()).unwrap();
-                    *arguments.last_mut().unwrap() = file;
-                }
+                let arguments = self.site.init_arguments("localhost");
                 [words(&["init", "--update"]), arguments].concat()
+            }
+            Scenario::NewRelease => {
+                self.made += 1;
+                // The first one is of the image that runs.
+                let release = self.site.sign_release(u64::from(self.made) + 1);
+                let file = self.file("new-release");
+                std::fs::write(&file, release).unwrap();
+                words(&["release", "add", &file])
             }
             Scenario::SignIn | Scenario::FirstSignIn => words(&["login"]),
             Scenario::Renew => {

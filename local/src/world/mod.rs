@@ -7,6 +7,7 @@ mod host;
 mod measurements;
 mod operator;
 mod purpose;
+mod release;
 mod start;
 mod tenants;
 
@@ -16,6 +17,7 @@ pub(crate) use host::{Host, bind};
 pub use measurements::Measurements;
 pub use operator::{DEPLOYMENT, REGION};
 pub use purpose::Purpose;
+pub use release::OwnReleases;
 pub use sharekeep_testkit::KmsFault;
 pub(crate) use start::listen;
 pub use tenants::{SECOND_TENANT, TENANT};
@@ -46,6 +48,7 @@ pub struct World {
     nsm_root: NsmRoot,
     measurements: Measurements,
     trust_bytes: Vec<u8>,
+    releases: OwnReleases,
     tenants: Vec<SignedTenant>,
     egress_socket: PathBuf,
     credentials_socket: PathBuf,
@@ -100,6 +103,11 @@ impl World {
     /// What the software NSM says about the enclave.
     pub fn measurements(&self) -> Measurements {
         self.measurements
+    }
+
+    /// The releases that say so to clients.
+    pub fn releases(&self) -> &OwnReleases {
+        &self.releases
     }
 
     /// The root that attestation documents chain to (DER).
