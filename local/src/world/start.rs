@@ -73,7 +73,7 @@ impl World {
         let (trust, trust_bytes) =
             operator.trust(data, &authorities_pem, identity_provider.port(), emulated)?;
         let measurements = measure(&trust_bytes);
-        measurements.write_allowlist(&data.path("pcrs.json"))?;
+        let releases = operator.releases(data, &trust, measurements)?;
 
         let nsm_root = NsmRoot::load_or_create(&data.path("nsm")).map_err(twin("nsm"))?;
         data_dir::write(&data.path("root.der"), nsm_root.root_der())?;
@@ -138,6 +138,7 @@ impl World {
             nsm_root,
             measurements,
             trust_bytes,
+            releases,
             tenants,
             egress_socket,
             credentials_socket,
