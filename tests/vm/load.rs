@@ -119,8 +119,10 @@ const SOAK: Duration = Duration::from_secs(60);
 /// The first of it, in which caches fill and the allocator's arenas find their size.
 const WARM_UP: Duration = Duration::from_secs(20);
 /// What a signature may leave: its answer is kept for two minutes, for a client that asks again, and its
-/// execution id and nonce for some more. Beyond that, nothing grows.
-const BYTES_PER_SIGNATURE: u64 = 16 * 1024;
+/// execution id and nonce for some more.
+const BYTES_PER_SIGNATURE: u64 = 4 * 1024;
+/// By how much the allocator may still grow, and the kernel's buffers.
+const SLACK_BYTES: u64 = 4 << 20;
 /// Who signs: a session may not sign more than ten times a second for long.
 const SIGNERS: usize = 8;
 
@@ -158,5 +160,5 @@ async fn a_minute_of_signatures_makes_no_error_and_takes_no_memory() {
         last >> 20,
         (last - warm) >> 10,
     );
-    assert!(last - warm < signed * BYTES_PER_SIGNATURE, "{warm} became {last}");
+    assert!(last - warm < SLACK_BYTES + signed * BYTES_PER_SIGNATURE, "{warm} became {last}");
 }
