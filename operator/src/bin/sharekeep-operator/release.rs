@@ -55,8 +55,8 @@ pub(crate) async fn run(common: &Common, command: &ReleaseCommand) -> Result<Rep
 
 fn new(options: &NewRelease) -> Result<Report> {
     let (manifest, trust) = (file::text(&options.manifest)?, file::trust(&options.trust)?);
-    let NewRelease { version, minimum_version, .. } = *options;
-    let proposed = release::propose(&manifest, &trust, version, minimum_version)?;
+    let NewRelease { release_version, minimum_version, .. } = *options;
+    let proposed = release::propose(&manifest, &trust, release_version, minimum_version)?;
     written(&proposed, &options.file)
 }
 

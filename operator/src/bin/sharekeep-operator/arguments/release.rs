@@ -78,8 +78,8 @@ pub(crate) struct NewRelease {
     #[arg(long, value_name = "FILE")]
     pub(crate) trust: PathBuf,
     /// Its version: higher than that of any release before
-    #[arg(long = "release-version", value_name = "NUMBER")]
-    pub(crate) version: u64,
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) release_version: u64,
     /// The least version that clients still accept; all below are withdrawn for ever
     #[arg(long, value_name = "NUMBER")]
     pub(crate) minimum_version: u64,
