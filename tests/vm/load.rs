@@ -15,7 +15,7 @@ use sharekeep_schemas::{TokenId, codec};
 use sharekeep_tests::ceremony::Wallet;
 use sharekeep_tests::guests::{Boots, Guests};
 use sharekeep_tests::message::note;
-use sharekeep_tests::{Deployment, User};
+use sharekeep_tests::{Deployment, Request, Site, User};
 use std::time::{Duration, Instant};
 
 /// How often everything large is sent.
@@ -160,5 +160,9 @@ async fn a_minute_of_signatures_makes_no_error_and_takes_no_memory() {
         last >> 20,
         (last - warm) >> 10,
     );
+    // KMS, the measurements, and the guest's clock after a minute without a pause.
+    let to = deployment.authority();
+    let ready = Request::get(&to, "/readyz").send(&to).await;
+    assert_eq!(ready.status, 200, "{}", String::from_utf8_lossy(&ready.body));
     assert!(last - warm < SLACK_BYTES + signed * BYTES_PER_SIGNATURE, "{warm} became {last}");
 }

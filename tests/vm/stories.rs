@@ -1,5 +1,8 @@
 //! What the service is for, with the shipped image as its enclave: the same flows as elsewhere, through
 //! functions, host and vsock into the guest.
+//!
+//! Of ECDSA's protocols only dkls23 is here. The image finds its own safe primes for cggmp24, and takes
+//! none from a test; in software emulation the first four take it longer than nine minutes.
 
 use sharekeep_schemas::{Protocol, Scheme};
 use sharekeep_tests::guests::{Boots, Guests};
