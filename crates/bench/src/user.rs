@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use anyhow::{Context, Result};
 use sharekeep::{
     AttestationRoot, Client, Home, IdentityProvider, NewFactor, OpenHome, Passphrase,
-    PasswordGrant, PendingSession, Progress, Session, SessionWish, Settings, SignedIn, Silent,
+    PasswordGrant, PendingSession, Progress, ReleaseKeys, Releases, Session, SessionWish, Settings,
+    SignedIn, SignedRelease, Silent,
 };
 use sharekeep_demo::Stack;
 use sharekeep_recovery::factor_set::Waiver;

@@ -4,7 +4,7 @@
 
 use sharekeep_channel::Error;
 use sharekeep_channel::attestation::{
-    Attested, ExpectedNonce, Policy, Statement, TrustConfigHash, verify, verify_enclave,
+    Attested, ExpectedNonce, PcrSet, Policy, Statement, TrustConfigHash, verify, verify_enclave,
 };
 use sharekeep_channel::encapsulation::EnclaveKeyPair;
 use sharekeep_channel::receipt::StatementKey;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sharekeep::terminal::{Report, table as columns};
 use sharekeep_operator::{Result, release};
 use sharekeep_release::{Release, ReleaseKeys, Releases, SignedRelease};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub(crate) async fn run(common: &Common, command: &ReleaseCommand) -> Result<Report> {
     match command {
@@ -64,7 +64,7 @@ fn read(path: &Path) -> Result<SignedRelease> {
     Ok(SignedRelease::parse(&file::text(path)?)?)
 }
 
-fn written(signed: &SignedRelease, out: &PathBuf) -> Result<Report> {
+fn written(signed: &SignedRelease, out: &Path) -> Result<Report> {
     file::write_new(out, signed.to_text().as_bytes())?;
     let release = signed.unverified();
     Ok(Report::new(columns(&described(release)), object(release)))
