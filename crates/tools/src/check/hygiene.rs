@@ -4,6 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use super::named_tests;
 use crate::stage::Outcome;
 use crate::workspace::Workspace;
 
@@ -54,6 +55,9 @@ pub(super) fn run(workspace: &Workspace) -> Result<Outcome> {
         faults.extend(fault_of_manifest(&file, &text));
         if file.extension().is_some_and(|it| it == "md") {
             faults.extend(broken_links(workspace.root(), &file, &text));
+        }
+        if file == Path::new(named_tests::DOCUMENT) {
+            faults.extend(named_tests::faults(workspace.root(), &file, &text));
         }
         let lines = text.lines().count();
         if file == Path::new("dev") && lines > DEV_LINES {
