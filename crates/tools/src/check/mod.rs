@@ -25,7 +25,7 @@ struct Check {
 }
 
 const CHECKS: &[Check] = &[
-    Check { name: "hygiene", job: "file names, sizes, links, stray paths, tests that are named", run: hygiene::run },
+    Check { name: "hygiene", job: "names, sizes, links, paths, named tests", run: hygiene::run },
     Check { name: "fmt", job: "formatting", run: build::fmt },
     Check {
         name: "graph",
