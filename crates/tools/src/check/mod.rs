@@ -6,6 +6,7 @@ mod deny;
 mod graph;
 mod hygiene;
 mod metadata;
+mod named_tests;
 
 use anyhow::{Result, bail};
 
@@ -25,7 +26,7 @@ struct Check {
 }
 
 const CHECKS: &[Check] = &[
-    Check { name: "hygiene", job: "file names, sizes, links, stray paths", run: hygiene::run },
+    Check { name: "hygiene", job: "names, sizes, links, paths, named tests", run: hygiene::run },
     Check { name: "fmt", job: "formatting", run: build::fmt },
     Check {
         name: "graph",
