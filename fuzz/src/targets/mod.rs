@@ -5,6 +5,7 @@ pub(crate) mod client;
 pub(crate) mod enclave;
 pub(crate) mod functions;
 pub(crate) mod host;
+pub(crate) mod image;
 pub(crate) mod messages;
 pub(crate) mod mpc;
 pub(crate) mod recovery;
