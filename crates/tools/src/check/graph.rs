@@ -22,6 +22,7 @@ const RULES: &[Rule] = &[
         never: &[
             "sharekeep-testkit",
             "sharekeep-local",
+            "sharekeep-virtual-enclave",
             "sharekeep-enclave-host",
             "sharekeep-functions",
             "sharekeep-operator",
@@ -42,6 +43,7 @@ const RULES: &[Rule] = &[
         never: &[
             "sharekeep-testkit",
             "sharekeep-local",
+            "sharekeep-virtual-enclave",
             "sharekeep-enclave-app",
             "sharekeep-channel",
             "sharekeep-mpc",
@@ -56,6 +58,7 @@ const RULES: &[Rule] = &[
         never: &[
             "sharekeep-testkit",
             "sharekeep-local",
+            "sharekeep-virtual-enclave",
             "sharekeep-enclave-app",
             "sharekeep-enclave-host",
             "sharekeep-mpc",
@@ -70,6 +73,7 @@ const RULES: &[Rule] = &[
         never: &[
             "sharekeep-testkit",
             "sharekeep-local",
+            "sharekeep-virtual-enclave",
             "sharekeep-enclave-app",
             "sharekeep-enclave-host",
             "sharekeep-functions",
@@ -83,6 +87,7 @@ const RULES: &[Rule] = &[
         never: &[
             "sharekeep-testkit",
             "sharekeep-local",
+            "sharekeep-virtual-enclave",
             "sharekeep-enclave-app",
             "sharekeep-enclave-host",
         ],
@@ -105,6 +110,7 @@ const RULES: &[Rule] = &[
         never: &[
             "sharekeep-testkit",
             "sharekeep-local",
+            "sharekeep-virtual-enclave",
             "sharekeep-enclave-app",
             "tokio",
             "flate2",

@@ -15,6 +15,7 @@ use crate::image;
 use crate::infra;
 use crate::setup;
 use crate::stage::{Outcome, Stages};
+use crate::vm;
 use crate::workspace::Workspace;
 
 /// One check of the whole checkout.
@@ -58,6 +59,7 @@ const CHECKS: &[Check] = &[
         job: "the enclave's image, put together twice; its kernel against the known one",
         run: image::check,
     },
+    Check { name: "vm", job: "flows on the enclave's image, booted", run: vm::check },
     Check { name: "fuzz", job: "seeds of the fuzz targets", run: fuzz::replay },
 ];
 
