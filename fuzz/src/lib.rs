@@ -51,6 +51,7 @@ pub const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("recovery_code", recovery::code),
     ("recovery_factor_set", recovery::factor_set),
     ("recovery_passcode", recovery::passcode),
+    ("release_texts", release::texts),
     ("schemas_enclave", schemas::enclave),
     ("schemas_http", schemas::http),
     ("schemas_ids", schemas::ids),

@@ -9,4 +9,5 @@ pub(crate) mod image;
 pub(crate) mod messages;
 pub(crate) mod mpc;
 pub(crate) mod recovery;
+pub(crate) mod release;
 pub(crate) mod schemas;
