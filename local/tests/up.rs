@@ -1,8 +1,9 @@
 //! `sharekeep-local up` as a person or a script uses it.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+use sharekeep_local::world::unused_port;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -16,7 +17,7 @@ struct Up {
 
 impl Up {
     fn start(data: &Path) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = unused_port().unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_sharekeep-local"))
             .args(["up", "--port", &port.to_string(), "--data"])
             .arg(data)

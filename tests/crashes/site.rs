@@ -4,7 +4,7 @@ use crate::scenario::Maker;
 use sharekeep_local::DataDir;
 use sharekeep_local::identity_provider::Signing;
 use sharekeep_local::process::Supervisor;
-use sharekeep_local::world::{Purpose, TENANT};
+use sharekeep_local::world::{Purpose, TENANT, unused_port};
 use sharekeep_steps::{DurableStep, FAILPOINT_VARIABLE, Moment};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -50,10 +50,7 @@ impl Site {
     pub(crate) async fn start() -> Self {
         let dir = TempDir::new().unwrap();
         let data = DataDir::open(&dir.path().join("service")).unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .and_then(|listener| listener.local_addr())
-            .unwrap()
-            .port();
+        let port = unused_port().unwrap();
         let program = Path::new(env!("CARGO_BIN_EXE_stack-process"));
         let supervisor =
             Supervisor::start(program, data, port, Purpose::Crashes, None).await.unwrap();

@@ -5,7 +5,7 @@ use sharekeep_local::DataDir;
 use sharekeep_local::process::Supervisor;
 use sharekeep_local::secrecy::Canary;
 use sharekeep_local::stack::{Elsewhere, Stack, StackOptions};
-use sharekeep_local::world::{Dump, EmulatedAws, Purpose, World};
+use sharekeep_local::world::{Dump, EmulatedAws, Purpose, World, unused_port};
 use sharekeep_schemas::fleet;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -134,11 +134,7 @@ impl Processes {
     /// Starts on what an earlier life left behind.
     pub async fn start_in(dir: TempDir, program: &Path, canary: &Canary) -> Self {
         let data = DataDir::open(dir.path()).unwrap();
-        // Free a moment ago; nobody else here is in a hurry to take it.
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .and_then(|listener| listener.local_addr())
-            .unwrap()
-            .port();
+        let port = unused_port().unwrap();
         let supervisor = Supervisor::start(program, data, port, Purpose::Development, Some(canary))
             .await
             .unwrap();

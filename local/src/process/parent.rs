@@ -71,7 +71,10 @@ impl ChildProcess {
         let mut lines = BufReader::new(output).lines();
         match tokio::time::timeout(START_PATIENCE, lines.next_line()).await {
             Ok(Ok(Some(line))) if line == "ready" => {}
-            Ok(_) => return Err(fault("ended before it was ready", &log)),
+            Ok(_) => {
+                let last = last_line(&log);
+                return Err(fault(&format!("ended before it was ready: {last}"), &log));
+            }
             Err(_) => return Err(fault("did not become ready", &log)),
         }
         // Nothing more is expected there; a full pipe must not block the child.
@@ -107,4 +110,11 @@ impl ChildProcess {
             let _ = self.child.kill().await;
         }
     }
+}
+
+/// The end of a log, which may be gone with its folder before anybody can read it.
+fn last_line(log: &Path) -> String {
+    let text = std::fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text[text.len().saturating_sub(2_048)..]);
+    text.lines().last().unwrap_or("it logged nothing").to_owned()
 }

@@ -294,8 +294,11 @@ async fn listen_where_before(data: &DataDir) -> Result<(TcpListener, u16), Error
     let path = data.path("run/port");
     let kept = data_dir::read(&path)?
         .and_then(|text| std::str::from_utf8(&text).ok().and_then(|t| t.trim().parse().ok()));
-    let listener = world::listen(kept.unwrap_or(0)).await?;
-    let port = listener.local_addr().map_err(|e| Error::io("ask", "a socket", e))?.port();
+    let port = match kept {
+        Some(port) => port,
+        None => world::unused_port()?,
+    };
+    let listener = world::listen(port).await?;
     data_dir::write(&path, port.to_string().as_bytes())?;
     Ok((listener, port))
 }

@@ -11,7 +11,7 @@ use super::host;
 use super::operator::{Operator, REGION};
 use super::{
     Database, Embedded, EmulatedAws, Measurements, Purpose, STORE_FILE, SignedTenant, World,
-    tenants,
+    tenants, unused_port,
 };
 use crate::background::Background;
 use crate::identity_provider::IdentityProvider;
@@ -155,9 +155,9 @@ async fn identity_provider_listener(data: &DataDir, port: u16) -> Result<TcpList
     let listener = match port.checked_add(1) {
         Some(next) => match listen(next).await {
             Ok(listener) => listener,
-            Err(_) => listen(0).await?,
+            Err(_) => listen(unused_port()?).await?,
         },
-        None => listen(0).await?,
+        None => listen(unused_port()?).await?,
     };
     let chosen = listener.local_addr().map_err(|e| Error::io("ask", "a socket", e))?.port();
     data_dir::write(&path, chosen.to_string().as_bytes())?;
