@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::command::program;
-use crate::image::{kernel, program as enclave};
+use crate::image::Parts;
 use crate::qemu;
 use crate::setup;
 use crate::stage::Outcome;
@@ -13,15 +13,14 @@ use crate::workspace::Workspace;
 pub(crate) fn check(workspace: &Workspace) -> Result<Outcome> {
     let qemu = qemu::find_or_fetch(workspace)?;
     let vsock = setup::vsock(workspace)?;
-    let kernel = kernel::build(workspace)?;
-    let enclave = enclave::build(workspace)?;
+    let parts = Parts::build(workspace)?;
     program(setup::nextest(workspace)?, ["nextest", "run", "--workspace", "--locked"])
         // Ignored elsewhere; nextest fails if it finds none to run.
         .arguments(&["--test", "vm", "--run-ignored", "only"])
         .env("SHAREKEEP_TEST_QEMU", qemu)
         .env("SHAREKEEP_TEST_VSOCK", vsock)
-        .env("SHAREKEEP_TEST_KERNEL", kernel.file)
-        .env("SHAREKEEP_TEST_PROGRAM", enclave)
+        .env("SHAREKEEP_TEST_KERNEL", parts.kernel())
+        .env("SHAREKEEP_TEST_PROGRAM", parts.program())
         .run()?;
     Ok(Outcome::Passed)
 }

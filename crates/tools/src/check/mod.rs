@@ -12,6 +12,7 @@ use anyhow::{Result, bail};
 
 use crate::aws;
 use crate::fuzz;
+use crate::image;
 use crate::infra;
 use crate::setup;
 use crate::stage::{Outcome, Stages};
@@ -54,6 +55,11 @@ const CHECKS: &[Check] = &[
     Check { name: "tests", job: "unit and flow tests", run: build::tests },
     Check { name: "doctests", job: "examples in the documentation", run: build::doctests },
     Check { name: "aws", job: "attacks and flows on an emulated deployment", run: aws::check },
+    Check {
+        name: "image",
+        job: "the enclave's image, put together twice; its kernel against the known one",
+        run: image::check,
+    },
     Check { name: "vm", job: "flows on the enclave's image, booted", run: vm::check },
     Check { name: "fuzz", job: "seeds of the fuzz targets", run: fuzz::replay },
 ];
