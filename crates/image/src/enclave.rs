@@ -2,10 +2,12 @@ use sharekeep_trust::Trust;
 
 use crate::{Entry, Error, Image, Ramdisk};
 
-/// What the kernel of the enclave is told: start again at once after a panic, and talk to the console
-/// that Nitro shows in debug mode only. Words that this kernel does not know would be arguments of the
-/// program, so there are none.
-pub const COMMAND_LINE: &str = "reboot=k panic=1 console=ttyS0";
+/// What the kernel of the enclave is told: start again at once after a panic; talk to the console that
+/// Nitro shows in debug mode only; and count no randomness but the security module's, since what the
+/// processor says may come from whoever emulates one. Words that this kernel does not know would be
+/// arguments of the program, so there are none.
+pub const COMMAND_LINE: &str =
+    "reboot=k panic=1 console=ttyS0 random.trust_cpu=off random.trust_bootloader=off";
 
 /// What an image of the enclave is made of.
 pub struct Parts {
@@ -27,11 +29,7 @@ pub(crate) const RAMDISKS: [&str; 3] = ["boot", "program", "trust"];
 /// [`Error::Trust`] for a configuration that the enclave would refuse, and those of [`Image::new`].
 pub fn enclave(parts: Parts) -> Result<Image, Error> {
     Trust::from_bytes(&parts.trust)?;
-    let boot = Ramdisk::new([
-        ("dev/console", Entry::Console),
-        ("proc", Entry::Folder),
-        ("sys", Entry::Folder),
-    ])?;
+    let boot = Ramdisk::new([("dev/console", Entry::Console), ("sys", Entry::Folder)])?;
     let program = Ramdisk::new([("init", Entry::Program(parts.program))])?;
     let trust = Ramdisk::new([("trust.cbor", Entry::File(parts.trust))])?;
     Image::new(parts.kernel, COMMAND_LINE, [boot, program, trust])
