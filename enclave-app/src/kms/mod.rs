@@ -103,7 +103,8 @@ impl KmsClient {
 
     /// The RSA key; waits until it is made.
     fn key(&self) -> Result<&RecipientKey, Error> {
-        self.recipient.as_ref().ok_or(Error::Crypto(sharekeep_channel::Error::Library))
+        let key = LazyLock::force(&self.recipient).as_ref();
+        key.ok_or(Error::Crypto(sharekeep_channel::Error::Library))
     }
 
     async fn recipient(&self) -> Result<RecipientInfo, Error> {
