@@ -20,28 +20,44 @@ const MAX_DOCUMENT_AGE: Duration = Duration::from_secs(300);
 const IMAGE_LIFETIME_S: u64 = 12 * 3600;
 
 impl Client {
-    /// Asks the enclave for an attestation document, verifies it against the settings and what was
-    /// pinned before, and pins it.
+    /// Asks the enclave for an attestation document, verifies it against the settings, the accepted
+    /// releases and what was pinned before, and pins it. If no release names the image, the service is
+    /// asked for signed ones first.
     ///
     /// # Errors
-    /// [`Error::Attestation`] if the document does not verify, [`Error::Pinned`] if it is another
-    /// deployment's.
+    /// [`Error::Attestation`] if the document does not verify, [`Error::UnknownImage`] or
+    /// [`Error::Release`] if its image is not released or was withdrawn, [`Error::Pinned`] if it is
+    /// another deployment's.
     pub async fn attest(&self) -> Result<EnclaveIdentity> {
         let mut nonce = [0; 32];
         OsRng.fill_bytes(&mut nonce);
         let path = format!("/v1/attestation?nonce={}", BASE64URL.encode(nonce));
         let answer: AttestationAnswer = self.get_open(&path).await?;
-        let now = now_unix_s();
+        let document = &answer.document.0;
+        let identity = match self.verified(document, &nonce) {
+            Err(Error::UnknownImage(measured)) => {
+                let refusal = self.learn_releases(&measured).await;
+                self.verified(document, &nonce).map_err(|error| refusal.unwrap_or(error))
+            }
+            other => other,
+        }?;
+        self.pin(&identity, now_unix_s())?;
+        Ok(identity)
+    }
+
+    fn verified(&self, document: &[u8], nonce: &[u8]) -> Result<EnclaveIdentity> {
+        let allowed_pcrs = self.lock_releases().allowed_pcrs();
         let policy = Policy {
             root_der: self.settings.root.der(),
-            now_unix_s: now,
+            now_unix_s: now_unix_s(),
             max_age: MAX_DOCUMENT_AGE,
-            allowed_pcrs: &self.settings.allowed_pcrs,
-            nonce: ExpectedNonce::Exactly(&nonce),
+            allowed_pcrs: &allowed_pcrs,
+            nonce: ExpectedNonce::Exactly(nonce),
         };
-        let identity = verify_enclave(&answer.document.0, &policy).map_err(Error::Attestation)?;
-        self.pin(&identity, now)?;
-        Ok(identity)
+        verify_enclave(document, &policy).map_err(|error| match error {
+            sharekeep_channel::Error::PcrMismatch(measured) => Error::UnknownImage(measured),
+            error => Error::Attestation(error),
+        })
     }
 
     /// The key to seal to: the one pinned, or the one of a fresh attestation.
@@ -69,7 +85,7 @@ impl Client {
     fn still_trusted(&self, image: &AttestedImage) -> bool {
         let age = now_unix_s().checked_sub(image.verified_at_unix_s);
         age.is_some_and(|age| age < IMAGE_LIFETIME_S)
-            && self.settings.allowed_pcrs.contains(&image.pcrs)
+            && self.lock_releases().of_image(&image.pcrs).is_some()
     }
 
     fn pin(&self, identity: &EnclaveIdentity, now: u64) -> Result<()> {

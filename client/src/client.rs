@@ -15,6 +15,7 @@ use sharekeep_channel::encapsulation::{
     EnclavePublicKey, RequestBinding, ResponseOpener, Sender, Suite,
 };
 use sharekeep_channel::signature::{Nonce, RequestParts, SessionSigningKey, sign};
+use sharekeep_release::Releases;
 use sharekeep_schemas::http::{Base64Url, Readiness, SealedAnswer, SealedRequest, headers};
 use sharekeep_schemas::limits::{MAX_HTTP_BODY_BYTES, MAX_SEALED_BYTES, MAX_SIGNATURE_AGE_S};
 use sharekeep_schemas::{EnclaveKeyId, codec};
@@ -26,6 +27,7 @@ pub struct Client {
     pub(crate) settings: Settings,
     pub(crate) transport: Transport,
     retry: RetryPolicy,
+    pub(crate) releases: Mutex<Releases>,
     pins: Mutex<Option<Pins>>,
 }
 
@@ -53,13 +55,19 @@ impl Sealed {
 }
 
 impl Client {
-    /// A client by settings, which knows what was pinned before.
+    /// A client by settings, which knows what was accepted and pinned before.
     ///
     /// # Errors
     /// [`Error::Usage`] if the settings name certificate authorities that are none.
-    pub fn new(settings: Settings, pins: Option<Pins>) -> Result<Self> {
+    pub fn new(settings: Settings, releases: Releases, pins: Option<Pins>) -> Result<Self> {
         let transport = Transport::new(settings.authorities_pem.as_deref())?;
-        Ok(Self { settings, transport, retry: RetryPolicy::default(), pins: Mutex::new(pins) })
+        Ok(Self {
+            settings,
+            transport,
+            retry: RetryPolicy::default(),
+            releases: Mutex::new(releases),
+            pins: Mutex::new(pins),
+        })
     }
 
     /// The same client with another patience.

@@ -20,6 +20,16 @@ pub enum Error {
     /// The enclave's attestation does not verify.
     #[error("the enclave is not trusted: {0}")]
     Attestation(#[source] sharekeep_channel::Error),
+    /// The enclave is genuine, but no release that this device accepts names its image.
+    #[error(
+        "the enclave is not trusted: no release that this device accepts names its image (PCR0 {}, \
+         PCR1 {}, PCR2 {}). If who runs the service announced a new one, get its signed release and run \
+         `sharekeep release add FILE`", .0.pcr0, .0.pcr1, .0.pcr2
+    )]
+    UnknownImage(Box<sharekeep_channel::attestation::PcrSet>),
+    /// A release is not accepted, or the keys for releases are none.
+    #[error("the release is not accepted: {0}")]
+    Release(#[from] sharekeep_release::Error),
     /// The enclave attests, but as another deployment than the one this device knows.
     #[error("the enclave is not trusted: {0}")]
     Pinned(&'static str),
@@ -166,7 +176,11 @@ impl Error {
             Self::Refused(refusal) if refusal.retryable() => ErrorKind::Unavailable,
             Self::Refused(_) | Self::Token(_) => ErrorKind::Refused,
             Self::Unreachable(_) | Self::Answer(_) => ErrorKind::Unavailable,
+            Self::Release(sharekeep_release::Error::Text(_))
+            | Self::Release(sharekeep_release::Error::TooLarge(_)) => ErrorKind::Usage,
             Self::Attestation(_)
+            | Self::UnknownImage(_)
+            | Self::Release(_)
             | Self::Pinned(_)
             | Self::Receipt(_)
             | Self::ReceiptFor(_)

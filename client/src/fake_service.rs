@@ -10,7 +10,7 @@ pub(crate) use signed_in::session;
 
 use crate::ceremony::binding::{Freshness, Run, ceremony_id, execution_id};
 use crate::home::{AttestedImage, HeldRecovery, Home, OpenHome, Passphrase, Pins};
-use crate::settings::tests::example;
+use crate::settings::tests::{example, example_release, image};
 use crate::{Client, RetryPolicy, Settings};
 use http::Method;
 use hyper::body::Bytes;
@@ -27,6 +27,7 @@ use sharekeep_mpc::{
     Ceremony, KeyShare, PartyIndex, Roster, SchnorrKey, Signed, SigningInput, keygen, sign,
 };
 use sharekeep_recovery::factor_set::SignedFactorSet;
+use sharekeep_release::Releases;
 use sharekeep_schemas::http::{Base64Url, SealedAnswer, SealedRequest};
 use sharekeep_schemas::sealed::{
     BackupOpened, CeremonyAnswer, CeremonyResult, CreateWallet, RecoveryOpened, SealedBackup,
@@ -119,7 +120,7 @@ impl FakeService {
         settings.url = url.parse().unwrap();
         let image = AttestedImage {
             enclave_key: keys.public_key().clone(),
-            pcrs: settings.allowed_pcrs[0],
+            pcrs: image(1),
             trust_config_hash: TrustConfigHash::from_bytes([0; 32]),
             verified_at_unix_s: crate::clock::now_unix_s(),
         };
@@ -165,17 +166,23 @@ impl FakeService {
             patience: Duration::from_secs(2),
             patience_with_silence: Duration::from_secs(2),
         };
-        Client::new(self.settings.clone(), Some(self.pins.clone()))
+        let mut releases = Releases::none();
+        releases.add(&self.settings.release_keys, example_release(1, 1)).unwrap();
+        Client::new(self.settings.clone(), releases, Some(self.pins.clone()))
             .unwrap()
             .with_retry_policy(retry)
     }
 
     pub(crate) fn home(&self, directory: &std::path::Path) -> OpenHome {
-        let passphrase = Passphrase::new("test".to_owned()).unwrap();
-        let home = Home::create(&directory.join("home"), self.settings.clone(), &passphrase);
-        let home = home.unwrap();
+        let home = self.home_in(&directory.join("home"));
         home.store_recovery(&self.recovery, DurableStep::ChangePinned).unwrap();
         home
+    }
+
+    fn home_in(&self, directory: &std::path::Path) -> OpenHome {
+        let passphrase = Passphrase::new("test".to_owned()).unwrap();
+        let releases = [example_release(1, 1)];
+        Home::create(directory, self.settings.clone(), &releases, &passphrase).unwrap()
     }
 
     /// A device of a user who has set nothing up, here or elsewhere.
@@ -186,9 +193,8 @@ impl FakeService {
 
     /// A device that knows nothing of its user.
     pub(crate) fn new_home(&self, directory: &std::path::Path) -> OpenHome {
-        let passphrase = Passphrase::new("test".to_owned()).unwrap();
-        let path = directory.join(format!("{}", rand_core::RngCore::next_u64(&mut OsRng)));
-        let home = Home::create(&path, self.settings.clone(), &passphrase).unwrap();
+        let home =
+            self.home_in(&directory.join(format!("{}", rand_core::RngCore::next_u64(&mut OsRng))));
         self.state.lock().unwrap().devices.push(home.device().id());
         home
     }

@@ -23,7 +23,7 @@ pub const FILES: [fn(&[u8]) -> Option<Zeroizing<Vec<u8>>>; 5] = [
 
 /// Settings as a command reads them.
 pub fn settings(bytes: &[u8]) -> Option<Settings> {
-    serde_json::from_slice(bytes).ok().filter(|settings: &Settings| settings.check().is_ok())
+    Settings::read(bytes).ok().flatten()
 }
 
 /// A refusal as the service answers it.

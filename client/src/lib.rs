@@ -4,7 +4,7 @@
 //! One job: keep the device's shares, and make and use wallets together with an enclave that
 //! proved what it is.
 //!
-//! **Trusts** the settings made at `init` (root certificate, measurements), the files in its own
+//! **Trusts** the settings made at `init` (root certificate, release keys), the files in its own
 //! home, and its clock within a minute. **Does not trust** the service in between: what it sends
 //! is believed only when it comes sealed from the attested enclave, is checked against this
 //! device's own share, or is signed by the deployment's pinned statement key. The user's recovery
@@ -19,7 +19,7 @@
 //! # async fn example() -> sharekeep::Result<()> {
 //! let home = Home::open(&Home::default_directory()?)?;
 //! let home = home.unlock(&Passphrase::new("from a prompt".to_owned())?)?;
-//! let client = Client::new(home.settings().clone(), home.pins()?)?;
+//! let client = Client::new(home.settings().clone(), home.releases()?, home.pins()?)?;
 //! let session = home.session()?.expect("`sharekeep login` was run");
 //!
 //! let user = SignedIn::new(&client, &home, &session, &Silent);
@@ -54,6 +54,7 @@ mod progress;
 mod receipt;
 mod recovery;
 mod refusal;
+mod releases;
 mod restore;
 mod retry;
 mod session;
@@ -91,4 +92,5 @@ pub use restore::{RestoreReport, WalletOutcome};
 pub use retry::RetryPolicy;
 pub use session::{PendingSession, SessionWish};
 pub use settings::{AttestationRoot, Settings};
+pub use sharekeep_release::{Release, ReleaseKeys, Releases, SignedRelease};
 pub use transport::Traffic;

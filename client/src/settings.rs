@@ -5,13 +5,12 @@ use crate::address::ServiceUrl;
 use crate::{Error, Result};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use serde::{Deserialize, Serialize};
-use sharekeep_channel::attestation::{AWS_ROOT_DER, PcrSet};
+use sharekeep_channel::attestation::AWS_ROOT_DER;
+use sharekeep_release::ReleaseKeys;
 use sharekeep_schemas::TenantId;
 
-/// Most measurements an allowlist may hold.
-const MAX_ALLOWED_PCRS: usize = 64;
-/// The settings' format.
-const VERSION: u8 = 1;
+/// The settings' format. The first one had a list of measurements in place of release keys.
+const VERSION: u8 = 2;
 
 /// A device's settings.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -24,8 +23,8 @@ pub struct Settings {
     pub tenant: TenantId,
     /// Who vouches for the enclave's hardware.
     pub root: AttestationRoot,
-    /// The images that are trusted: one of these must have been measured.
-    pub allowed_pcrs: Vec<PcrSet>,
+    /// Who says which images are trusted: enough of these must have signed an image's release.
+    pub release_keys: ReleaseKeys,
     /// Certificate authorities (PEM) to trust for the service instead of the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authorities_pem: Option<String>,
@@ -100,79 +99,69 @@ impl AttestationRoot {
 
 impl Settings {
     /// Puts settings together.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] if no image is trusted or too many are.
     pub fn new(
         url: ServiceUrl,
         tenant: TenantId,
         root: AttestationRoot,
-        allowed_pcrs: Vec<PcrSet>,
+        release_keys: ReleaseKeys,
         authorities_pem: Option<String>,
-    ) -> Result<Self> {
-        let settings = Self { version: VERSION, url, tenant, root, allowed_pcrs, authorities_pem };
-        settings.check().map_err(|why| Error::Usage(why.to_owned()))?;
-        Ok(settings)
+    ) -> Self {
+        Self { version: VERSION, url, tenant, root, release_keys, authorities_pem }
     }
 
-    /// Reads an allowlist of measurements: a JSON array of `{"pcr0", "pcr1", "pcr2"}` in hex, or
-    /// one such object.
+    /// Reads the content of a file. `None`: it is damaged.
     ///
     /// # Errors
-    /// [`Error::Usage`] if it is something else.
-    pub fn read_allowlist(json: &[u8]) -> Result<Vec<PcrSet>> {
+    /// [`Error::Usage`] if it is sound and of another format.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Option<Self>> {
         #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum File {
-            Many(Vec<PcrSet>),
-            One(PcrSet),
+        struct Format {
+            version: u8,
         }
-        match serde_json::from_slice(json) {
-            Ok(File::Many(sets)) => Ok(sets),
-            Ok(File::One(set)) => Ok(vec![set]),
-            Err(_) => Err(Error::Usage(
-                "the PCR allowlist must be a JSON array of {\"pcr0\", \"pcr1\", \"pcr2\"} in hex"
-                    .to_owned(),
-            )),
+        match serde_json::from_slice(bytes) {
+            Ok(Format { version: VERSION }) => Ok(serde_json::from_slice(bytes).ok()),
+            Ok(Format { version }) => Err(Error::Usage(format!(
+                "this device was set up by a sharekeep with settings of version {version}, and this one \
+                 has {VERSION}: set up a new directory and run `sharekeep restore`"
+            ))),
+            Err(_) => Ok(None),
         }
-    }
-
-    pub(crate) fn check(&self) -> Result<(), &'static str> {
-        if self.version != VERSION {
-            return Err("the settings are of another version");
-        }
-        if self.allowed_pcrs.is_empty() {
-            return Err("no enclave image is trusted: the PCR allowlist is empty");
-        }
-        if self.allowed_pcrs.len() > MAX_ALLOWED_PCRS {
-            return Err("the PCR allowlist is too long");
-        }
-        // All zero is what an enclave in debug mode measures: its memory can be read.
-        if self.allowed_pcrs.iter().any(|set| set.pcr0.is_zero()) {
-            return Err("the PCR allowlist would accept an enclave in debug mode");
-        }
-        Ok(())
     }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use ed25519_dalek::SigningKey;
+    use sharekeep_channel::attestation::PcrSet;
+    use sharekeep_release::{Release, ReleaseKey, SignedRelease};
 
-    fn allowlist(first_byte: &str) -> Vec<u8> {
-        let pcr = first_byte.repeat(48);
-        format!(r#"[{{"pcr0":"{pcr}","pcr1":"{pcr}","pcr2":"{pcr}"}}]"#).into_bytes()
+    /// Signs the releases of [`example`].
+    pub(crate) fn release_signer() -> SigningKey {
+        SigningKey::from_bytes(&[7; 32])
     }
 
     pub(crate) fn example() -> Settings {
+        let key = ReleaseKey::try_from(&release_signer().verifying_key()).unwrap();
         Settings::new(
             "http://127.0.0.1:8787".parse().unwrap(),
             "demo".parse().unwrap(),
             AttestationRoot::Own(vec![0x30, 0x01]),
-            Settings::read_allowlist(&allowlist("ab")).unwrap(),
+            ReleaseKeys::new("here", 1, [key]).unwrap(),
             None,
         )
-        .unwrap()
+    }
+
+    /// A release of [`image`] that [`example`] accepts.
+    pub(crate) fn example_release(version: u64, minimum_version: u64) -> SignedRelease {
+        let release = Release::new("here", version, minimum_version, image(version), None);
+        let mut signed = SignedRelease::unsigned(release.unwrap());
+        signed.sign(&release_signer()).unwrap();
+        signed
+    }
+
+    pub(crate) fn image(version: u64) -> PcrSet {
+        PcrSet::from([[u8::try_from(version).unwrap(); 48]; 3])
     }
 
     #[test]
@@ -192,15 +181,17 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn an_empty_allowlist_is_refused() {
-        let empty = Settings { allowed_pcrs: vec![], ..example() };
-        assert!(empty.check().is_err());
-    }
-
-    #[test]
-    fn an_allowlist_for_debug_enclaves_is_refused() {
-        let debug = Settings::read_allowlist(&allowlist("00")).unwrap();
-        assert!(Settings { allowed_pcrs: debug, ..example() }.check().is_err());
+    fn settings_of_another_format_are_told_from_damaged_ones() {
+        let text = serde_json::to_string(&example()).unwrap();
+        assert_eq!(Settings::read(text.as_bytes()).unwrap(), Some(example()));
+        let older = r#"{"version":1,"url":"http://127.0.0.1:8787","allowed_pcrs":[]}"#;
+        assert!(matches!(Settings::read(older.as_bytes()), Err(Error::Usage(_))));
+        for damaged in ["", "{}", r#"{"version":2}"#] {
+            assert_eq!(Settings::read(damaged.as_bytes()).unwrap(), None);
+        }
+        let no_key = text.replace("\"threshold\":1", "\"threshold\":0");
+        assert_ne!(no_key, text);
+        assert_eq!(Settings::read(no_key.as_bytes()).unwrap(), None, "nobody would have to sign");
     }
 
     #[test]

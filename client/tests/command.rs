@@ -1,6 +1,9 @@
 //! The `sharekeep` command as a user or a script runs it.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+use ed25519_dalek::SigningKey;
+use sharekeep::{Release, ReleaseKeys, SignedRelease};
+use sharekeep_channel::attestation::PcrSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -13,9 +16,9 @@ struct Place {
 impl Place {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let pcr = "ab".repeat(48);
-        let pcrs = format!(r#"[{{"pcr0":"{pcr}","pcr1":"{pcr}","pcr2":"{pcr}"}}]"#);
-        std::fs::write(directory.path().join("pcrs.json"), pcrs).unwrap();
+        std::fs::write(directory.path().join("keys.json"), keys(1).to_text()).unwrap();
+        std::fs::write(directory.path().join("both.json"), keys(2).to_text()).unwrap();
+        std::fs::write(directory.path().join("release.json"), release(1, 1)).unwrap();
         std::fs::write(directory.path().join("passphrase"), "correct horse\n").unwrap();
         std::fs::write(directory.path().join("wrong"), "battery staple\n").unwrap();
         for file in ["passphrase", "wrong"] {
@@ -49,8 +52,28 @@ impl Place {
     /// Sets up for a service that is not there: nothing listens on port 1.
     fn init(&self) -> Output {
         let url = "http://127.0.0.1:1";
-        self.run(&["init", "--url", url, "--tenant", "demo", "--pcrs", "pcrs.json"])
+        self.run(&[&["init", "--url", url, "--tenant", "demo"], RELEASES].concat())
     }
+}
+
+const RELEASES: &[&str] = &["--release-keys", "keys.json", "--release", "release.json"];
+
+fn signer(seed: u8) -> SigningKey {
+    SigningKey::from_bytes(&[seed; 32])
+}
+
+fn keys(threshold: usize) -> ReleaseKeys {
+    let keys = [1, 2].map(|seed| (&signer(seed).verifying_key()).try_into().unwrap());
+    ReleaseKeys::new("demo", threshold, keys).unwrap()
+}
+
+/// The text of a release that one of the keys has signed.
+fn release(version: u8, minimum_version: u64) -> String {
+    let image = PcrSet::from([[version; 48]; 3]);
+    let release = Release::new("demo", version.into(), minimum_version, image, None).unwrap();
+    let mut signed = SignedRelease::unsigned(release);
+    signed.sign(&signer(1)).unwrap();
+    signed.to_text()
 }
 
 fn code(output: &Output) -> i32 {
@@ -93,9 +116,55 @@ fn a_second_init_is_refused_and_an_update_is_not() {
     let place = Place::new();
     place.init();
     assert_eq!(code(&place.init()), 6);
-    let update =
-        ["init", "--update", "--url", "https://a.example", "--tenant", "b", "--pcrs", "pcrs.json"];
-    assert_eq!(code(&place.run(&update)), 0);
+    let update = ["init", "--update", "--url", "https://a.example", "--tenant", "b"];
+    // The releases that were accepted before stay.
+    let same = [&update[..], &["--release-keys", "keys.json"]].concat();
+    assert_eq!(code(&place.run(&same)), 0);
+    // Of these keys two must sign, and one has.
+    let more = [&update[..], &["--release-keys", "both.json"]].concat();
+    assert_eq!(code(&place.run(&more)), 2);
+    let more =
+        [&update[..], &["--release-keys", "both.json", "--release", "release.json"]].concat();
+    assert_eq!(code(&place.run(&more)), 4);
+}
+
+#[test]
+fn a_release_is_accepted_by_its_signatures_and_withdraws_what_is_below_for_good() {
+    let place = Place::new();
+    place.init();
+    for (file, text) in [
+        ("two", release(2, 1)),
+        ("three", release(3, 3)),
+        ("altered", release(4, 1).replace("\"version\": 4", "\"version\": 5")),
+        ("no-text-of-ours", release(4, 1).replace('\n', "\r\n")),
+    ] {
+        std::fs::write(place.path(file), text).unwrap();
+    }
+    assert_eq!(code(&place.run(&["release", "add", "two"])), 0);
+    let listed = json(&place.run(&["release", "list", "--json"]));
+    let versions = |listed: &serde_json::Value| -> Vec<u64> {
+        let releases = listed["releases"].as_array().unwrap();
+        releases.iter().map(|it| it["version"].as_u64().unwrap()).collect()
+    };
+    assert_eq!((versions(&listed), &listed["minimum_version"]), (vec![1, 2], &1.into()));
+    assert_eq!(listed["releases"][1]["signers"].as_array().unwrap().len(), 1);
+    assert_eq!(code(&place.run(&["release", "add", "altered"])), 4);
+    assert_eq!(code(&place.run(&["release", "add", "no-text-of-ours"])), 2);
+    let shown = json(&place.run(&["release", "show", "three", "--json"]));
+    assert_eq!(shown["measurements"]["PCR0"], "03".repeat(48));
+    assert_eq!(code(&place.run(&["release", "show", "three", "--release-keys", "both.json"])), 4);
+    assert_eq!(code(&place.run(&["release", "add", "three"])), 0);
+    for withdrawn in ["two", "release.json"] {
+        let output = place.run(&["release", "add", withdrawn]);
+        assert_eq!(code(&output), 4);
+        assert!(stderr(&output).contains("withdrawn"), "{}", stderr(&output));
+        assert_eq!(code(&place.run(&["release", "show", withdrawn])), 4);
+        // Who pins nothing yet can only say who signed it.
+        let keys = ["--release-keys", "keys.json"];
+        assert_eq!(code(&place.run(&[&["release", "show", withdrawn], &keys[..]].concat())), 0);
+    }
+    let listed = json(&place.run(&["release", "list", "--json"]));
+    assert_eq!((versions(&listed), &listed["minimum_version"]), (vec![3], &3.into()));
 }
 
 #[test]
@@ -116,8 +185,11 @@ fn a_device_that_is_not_set_up_ends_with_code_6() {
 fn wrong_use_ends_with_code_2() {
     let place = Place::new();
     assert_eq!(code(&place.run(&["fly"])), 2);
-    let remote = ["init", "--url", "http://a.example", "--tenant", "b", "--pcrs", "pcrs.json"];
-    assert_eq!(code(&place.run(&remote)), 2);
+    let remote = ["init", "--url", "http://a.example", "--tenant", "b"];
+    assert_eq!(code(&place.run(&[&remote[..], RELEASES].concat())), 2);
+    let no_release = ["init", "--url", "https://a.example", "--tenant", "b"];
+    let no_release = [&no_release[..], &RELEASES[..2]].concat();
+    assert_eq!(code(&place.run(&no_release)), 2);
     place.init();
     assert_eq!(code(&place.run(&["login"])), 5, "the enclave is asked before the token");
     assert_eq!(code(&place.run(&["wallet", "show", "nothing"])), 2);
@@ -233,7 +305,7 @@ fn what_became_of_old_devices_is_said_once() {
 fn a_bundle_that_is_none_ends_with_code_2() {
     let place = Place::new();
     place.init();
-    let arguments = ["recover-offline", "--bundle", "pcrs.json", "--code-file", "code"];
+    let arguments = ["recover-offline", "--bundle", "keys.json", "--code-file", "code"];
     let output = place.run(&arguments);
     assert_eq!(code(&output), 2);
     assert!(stderr(&output).contains("is no bundle"), "{}", stderr(&output));

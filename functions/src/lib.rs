@@ -47,6 +47,7 @@ mod openapi;
 mod paging;
 mod problem;
 mod recovery;
+mod release;
 mod router;
 mod session;
 mod state;

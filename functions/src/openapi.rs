@@ -15,12 +15,12 @@ pub fn openapi() -> Document {
     info(
         title = "Sharekeep",
         description = "Threshold wallets whose keys are never in one place.\n\n\
-            Requests under `/v1`, but for the attestation, are signed with the session key \
+            Requests under `/v1`, but for the attestation and the releases, are signed with the session key \
             (RFC 9421: `@method`, `@authority`, `@path`, `@query` if there is one, \
             `content-digest` if there is a body; parameters created, expires, nonce, keyid, alg, \
             tag=\"sharekeep-v1\"). Bodies of POSTs are encapsulated for the enclave (HPKE) and \
             bound to method, path and `Idempotency-Key`; so are their answers. This page can send \
-            what needs neither: attestation, health, readiness. Errors are \
+            what needs neither: attestation, releases, health, readiness. Errors are \
             `application/problem+json` (RFC 9457) with a stable `code`.",
         license(name = "MIT OR Apache-2.0"),
     ),

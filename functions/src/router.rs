@@ -5,8 +5,8 @@ use crate::gate::only_through;
 use crate::openapi::{Base, openapi};
 use crate::state::State;
 use crate::{
-    attestation, backup, ceremony, device, event, factor, health, observe, recovery, session,
-    wallet,
+    attestation, backup, ceremony, device, event, factor, health, observe, recovery, release,
+    session, wallet,
 };
 use axum::Router;
 use axum::extract::Request;
@@ -35,7 +35,7 @@ const PAGE: &str = "/docs";
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum RouteGroup {
-    /// Attestation, sessions, devices, events, health; and the page to try the interface.
+    /// Attestation, releases, sessions, devices, events, health; and the page to try the interface.
     Sessions,
     /// Wallets and ceremonies.
     Wallets,
@@ -104,6 +104,7 @@ pub(crate) fn described(groups: &[RouteGroup]) -> OpenApiRouter<State> {
 fn sessions() -> OpenApiRouter<State> {
     OpenApiRouter::new()
         .routes(routes!(attestation::get::get))
+        .routes(routes!(release::list::list))
         .routes(routes!(session::open::open, session::list::list))
         .routes(routes!(session::renew::renew))
         .routes(routes!(session::revoke::revoke))

@@ -22,6 +22,7 @@ pub const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("client_files", client::files),
     ("client_kept_files", client::kept_files),
     ("client_provider", client::provider),
+    ("client_releases", client::releases),
     ("client_settings", client::settings),
     ("enclave_authorities", enclave::authorities),
     ("enclave_proxy", enclave::proxy),

@@ -25,7 +25,8 @@ const FILE_MODE: u32 = 0o600;
 /// | `operator/` | the keys that sign tenant documents and release manifests |
 /// | `tenants/` | signed tenant documents |
 /// | `trust.cbor` | the trust configuration |
-/// | `root.pem`, `pcrs.json`, `ca.pem` | what a client is told to trust |
+/// | `releases/` | a release of each image that ran here |
+/// | `root.der`, `release-keys.json`, `ca.pem` | what a client is told to trust |
 /// | `logs/`, `run/` | the processes' logs; sockets |
 pub struct DataDir {
     root: PathBuf,
@@ -42,7 +43,9 @@ impl DataDir {
         make_dir(root)?;
         // Sockets have short path limits, and children may start elsewhere.
         let root = root.canonicalize().map_err(|e| Error::io("find", root, e))?;
-        for name in ["store", "kms", "nsm", "ca", "idp", "operator", "tenants", "logs", "run"] {
+        for name in
+            ["store", "kms", "nsm", "ca", "idp", "operator", "tenants", "releases", "logs", "run"]
+        {
             make_dir(&root.join(name))?;
         }
         let lock_path = root.join("run/lock");

@@ -50,6 +50,9 @@ pub enum Error {
     /// A key or a signature could not be made.
     #[error("cannot make {0}")]
     Key(&'static str),
+    /// A release of the image cannot be made.
+    #[error("the image's release")]
+    Release(#[from] sharekeep_release::Error),
     /// TLS could not be set up.
     #[error("tls set-up failed")]
     Tls(#[from] rustls::Error),

@@ -57,7 +57,9 @@ fn announce(supervisor: &Supervisor) {
     println!("openapi page: {url}/docs");
     println!("tenant: {}", sharekeep_local::world::TENANT);
     println!("attestation root: {}", data.path("root.der").display());
-    println!("pcr allowlist: {}", data.path("pcrs.json").display());
+    let releases = supervisor.world().releases();
+    println!("release keys: {}", data.path(releases.keys_file()).display());
+    println!("release: {}", data.path(&releases.running_file()).display());
     println!("identity provider: {}", provider.url());
     println!("identity provider ca: {}", data.path("ca.pem").display());
     for user in provider.users() {

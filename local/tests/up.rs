@@ -95,7 +95,7 @@ fn it_serves_stops_in_order_and_starts_again_on_the_same_data() {
     assert!(up.get("/openapi.json").contains("\"3.1."));
     assert!(up.says("openapi page").ends_with("/docs"));
     assert!(up.get("/docs").starts_with("HTTP/1.1 "));
-    for named in ["attestation root", "pcr allowlist", "identity provider ca"] {
+    for named in ["attestation root", "release keys", "release", "identity provider ca"] {
         assert!(Path::new(up.says(named)).is_file(), "{named}");
     }
     let trust = std::fs::read(data.join("trust.cbor")).unwrap();

@@ -12,6 +12,12 @@ pub enum Error {
     /// A trust configuration or a document of a tenant is not accepted.
     #[error(transparent)]
     Trust(#[from] sharekeep_trust::Error),
+    /// A release is not accepted.
+    #[error("the release is not accepted: {0}")]
+    Release(#[from] sharekeep_release::Error),
+    /// The manifest of an image is none, or of another image.
+    #[error("the manifest: {0}")]
+    Manifest(String),
     /// An argument or a file's content makes no sense.
     #[error("{0}")]
     Usage(String),
@@ -26,7 +32,7 @@ pub enum Error {
         wanted: crate::KeyUse,
     },
     /// The key is none of the trust configuration's: enclaves would refuse what it signs.
-    #[error("this is not the operator key of the trust configuration")]
+    #[error("the trust configuration does not have this key for it")]
     AnotherKey,
     /// The document does not come after the current one.
     #[error("serial {serial} does not come after {current}, the current one of {tenant}")]
@@ -77,6 +83,12 @@ impl Error {
         match self {
             Self::Sharekeep(error) => error.kind(),
             Self::Trust(sharekeep_trust::Error::Unsigned) | Self::Stored { .. } => ErrorKind::Trust,
+            Self::Release(
+                sharekeep_release::Error::TooFew { .. }
+                | sharekeep_release::Error::Deployment { .. }
+                | sharekeep_release::Error::Withdrawn { .. },
+            ) => ErrorKind::Trust,
+            Self::Release(_) | Self::Manifest(_) => ErrorKind::Usage,
             Self::Trust(_) | Self::Usage(_) | Self::KeyUse { .. } | Self::AnotherKey => {
                 ErrorKind::Usage
             }

@@ -2,7 +2,8 @@
 //!
 //! One job: make the operator's and the release signers' keys ([`SealedKey`]), write the trust
 //! configuration that is measured into an image ([`trust`]), sign and store the documents of tenants
-//! ([`tenant`]), and find out whether a running deployment is what it must be ([`doctor`]). The command
+//! ([`tenant`]) and the releases of images ([`mod@release`]), and find out whether a running deployment is
+//! what it must be ([`doctor`]). The command
 //! `sharekeep-operator`, which `sharekeep operator` starts, is a thin layer over this.
 //!
 //! **Trusts** the files that it is given (a trust configuration, measurements) and this machine's clock.
@@ -20,6 +21,7 @@
 pub mod doctor;
 mod error;
 mod key;
+pub mod release;
 pub mod tenant;
 pub mod trust;
 

@@ -27,6 +27,7 @@ macro_rules! scenarios {
 scenarios! {
     a_set_up_killed_anywhere_can_be_repeated: SetUp,
     settings_are_replaced_or_stay_whoever_is_killed: NewSettings,
+    a_release_is_accepted_or_not_whoever_is_killed: NewRelease,
     the_first_sign_in_of_a_deployment_killed_anywhere_can_be_repeated: FirstSignIn,
     a_sign_in_killed_anywhere_can_be_repeated: SignIn,
     a_renewal_killed_anywhere_leaves_a_session_or_asks_for_one: Renew,

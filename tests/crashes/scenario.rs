@@ -7,6 +7,7 @@ use sharekeep_steps::{DurableStep, Moment};
 pub(crate) enum Scenario {
     SetUp,
     NewSettings,
+    NewRelease,
     FirstSignIn,
     SignIn,
     Renew,
@@ -73,7 +74,8 @@ pub(crate) fn entry(step: DurableStep) -> Entry {
     let service = |scenarios| Entry::Killed(Maker::Service, scenarios);
     match step {
         S::HomeKey | S::HomeDevice | S::HomeSettings => client(&[Scenario::SetUp]),
-        S::HomePinsForgotten | S::HomeImageForgotten => client(&[Scenario::NewSettings]),
+        S::HomePinsForgotten => client(&[Scenario::NewSettings]),
+        S::HomeReleases => client(&[Scenario::SetUp, Scenario::NewRelease]),
         S::HomePins => client(&[Scenario::SignIn]),
         S::HomeSession => client(&[Scenario::SignIn, Scenario::Renew]),
         S::HomeSessionForgotten => client(&[Scenario::SignOut]),

@@ -1,10 +1,13 @@
 //! The service as processes that can be armed and replaced.
 
 use crate::scenario::Maker;
+use ed25519_dalek::SigningKey;
+use sharekeep_channel::attestation::PcrSet;
 use sharekeep_local::DataDir;
 use sharekeep_local::identity_provider::Signing;
 use sharekeep_local::process::Supervisor;
 use sharekeep_local::world::{Purpose, TENANT, unused_port};
+use sharekeep_release::{Release, SignedRelease};
 use sharekeep_steps::{DurableStep, FAILPOINT_VARIABLE, Moment};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -65,11 +68,24 @@ impl Site {
     pub(crate) fn init_arguments(&self, host: &str) -> Vec<String> {
         let file = |name: &str| self.path("service").join(name).display().to_string();
         let url = format!("http://{host}:{}", self.port);
-        ["--url", &url, "--tenant", TENANT, "--root", &file("root.der"), "--pcrs"]
-            .map(str::to_owned)
-            .into_iter()
-            .chain([file("pcrs.json")])
-            .collect()
+        let releases = self.supervisor.world().releases();
+        let (keys, release) = (file(releases.keys_file()), file(&releases.running_file()));
+        let trusted = ["--root", &file("root.der"), "--release-keys", &keys, "--release", &release];
+        let service = ["--url", &url, "--tenant", TENANT];
+        service.iter().chain(&trusted).map(|argument| (*argument).to_owned()).collect()
+    }
+
+    /// Signs a release of an image that never runs.
+    pub(crate) fn sign_release(&self, version: u64) -> String {
+        let release = self.path("service").join(self.supervisor.world().releases().running_file());
+        let running = SignedRelease::parse(&std::fs::read_to_string(release).unwrap()).unwrap();
+        let image = PcrSet::from([[u8::try_from(version).unwrap(); 48]; 3]);
+        let deployment = running.unverified().deployment();
+        let release = Release::new(deployment, version, 1, image, None).unwrap();
+        let mut signed = SignedRelease::unsigned(release);
+        let key = std::fs::read(self.path("service/operator/release.key")).unwrap();
+        signed.sign(&SigningKey::from_bytes(&key.try_into().unwrap())).unwrap();
+        signed.to_text()
     }
 
     /// The identity provider's word for a user.

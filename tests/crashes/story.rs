@@ -125,7 +125,7 @@ impl Story {
 
     /// One crash: the user's command dies somewhere, is given again, and all is well.
     async fn kill(&mut self, scenario: Scenario, kill: &Kill) {
-        let command = self.command(scenario, kill).await;
+        let command = self.command(scenario).await;
         let before = self.wallets.clone();
         let command: Vec<&str> = command.iter().map(String::as_str).collect();
         self.device.run_into(&mut self.site, kill, &command).await;
@@ -135,7 +135,7 @@ impl Story {
     }
 
     /// What is killed, with what must be there only for that.
-    async fn command(&mut self, scenario: Scenario, kill: &Kill) -> Vec<String> {
+    async fn command(&mut self, scenario: Scenario) -> Vec<String> {
         let words =
             |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         match scenario {
@@ -144,21 +144,16 @@ impl Story {
                 [words(&["init"]), self.site.init_arguments("127.0.0.1")].concat()
             }
             Scenario::NewSettings => {
-                let mut arguments = self.site.init_arguments("127.0.0.1");
-                if kill.step == DurableStep::HomePinsForgotten {
-                    arguments = self.site.init_arguments("localhost");
-                } else {
-                    let one = std::fs::read(arguments.last().unwrap()).unwrap();
-                    let mut list: Value = serde_json::from_slice(&one).unwrap();
-                    let mut other = list[0].clone();
-                    other["pcr0"] = format!("{:096x}", self.made + 1).into();
-                    self.made += 1;
-                    list.as_array_mut().unwrap().push(other);
-                    let file = self.file("pcrs-of-two.json");
-                    std::fs::write(&file, list.to_string()).unwrap();
-                    *arguments.last_mut().unwrap() = file;
-                }
+                let arguments = self.site.init_arguments("localhost");
                 [words(&["init", "--update"]), arguments].concat()
+            }
+            Scenario::NewRelease => {
+                self.made += 1;
+                // The first one is of the image that runs.
+                let release = self.site.sign_release(u64::from(self.made) + 1);
+                let file = self.file("new-release");
+                std::fs::write(&file, release).unwrap();
+                words(&["release", "add", &file])
             }
             Scenario::SignIn | Scenario::FirstSignIn => words(&["login"]),
             Scenario::Renew => {
@@ -261,6 +256,15 @@ impl Story {
                 let arguments = self.site.init_arguments("127.0.0.1");
                 let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
                 self.must(&[&["init", "--update"][..], &arguments].concat()).await;
+            }
+            Scenario::NewRelease => {
+                let listed = self.must(&["release", "list"]).await;
+                let known = listed["releases"].as_array().unwrap().len();
+                let said = self.must(command).await;
+                let releases = said["releases"].as_array().unwrap();
+                // Whole or not there, and none of those before is lost.
+                assert_eq!(releases.len(), self.made as usize + 1, "{kill:?}");
+                assert!((releases.len() - 1..=releases.len()).contains(&known), "{kill:?}");
             }
             Scenario::SignOut => {
                 let code = self.code_of(command).await;

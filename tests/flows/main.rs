@@ -23,6 +23,7 @@ mod passcodes;
 mod recovery;
 mod restart;
 mod restore;
+mod rollover;
 mod secrecy;
 mod sign_in;
 mod signatures;

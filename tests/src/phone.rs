@@ -3,7 +3,8 @@
 use crate::deployment::{Deployment, Site};
 use sharekeep::{
     AttestationRoot, Client, Home, NewFactor, NewWallet, OpenHome, Passphrase, PendingSession,
-    RestoreReport, Result, Session, SessionWish, Settings, SignedIn, Silent, UnlockWith,
+    ReleaseKeys, RestoreReport, Result, Session, SessionWish, Settings, SignedIn, SignedRelease,
+    Silent, UnlockWith,
 };
 use sharekeep_local::identity_provider::Signing;
 use sharekeep_local::world::TENANT;
@@ -27,19 +28,27 @@ pub fn passphrase() -> Passphrase {
 /// The settings that `init` makes of what `up` prints.
 pub fn settings(deployment: &Deployment) -> Settings {
     let root = std::fs::read(deployment.path("root.der")).unwrap();
-    let pcrs = std::fs::read(deployment.path("pcrs.json")).unwrap();
+    let releases = deployment.world().releases();
+    let keys = std::fs::read_to_string(deployment.path(releases.keys_file())).unwrap();
     Settings::new(
         deployment.stack.base_url().parse().unwrap(),
         TENANT.parse().unwrap(),
         AttestationRoot::from_file_content(&root).unwrap(),
-        Settings::read_allowlist(&pcrs).unwrap(),
+        ReleaseKeys::parse(&keys).unwrap(),
         None,
     )
-    .unwrap()
+}
+
+/// The release of the image that runs.
+pub fn release(deployment: &Deployment) -> SignedRelease {
+    let file = deployment.world().releases().running_file();
+    let text = std::fs::read_to_string(deployment.path(&file)).unwrap();
+    SignedRelease::parse(&text).unwrap()
 }
 
 pub fn new_home(deployment: &Deployment, directory: &Path) -> OpenHome {
-    Home::create(directory, settings(deployment), &passphrase()).unwrap()
+    let releases = [release(deployment)];
+    Home::create(directory, settings(deployment), &releases, &passphrase()).unwrap()
 }
 
 impl Phone {
@@ -49,9 +58,15 @@ impl Phone {
     }
 
     pub async fn sign_in(deployment: &Deployment, home: OpenHome, name: &str) -> Self {
-        let client = Client::new(settings(deployment), home.pins().unwrap()).unwrap();
-        let session = open_session(deployment, &client, &home, name).await.unwrap();
-        Self { home, client, session }
+        Self::try_sign_in(deployment, home, name).await.unwrap()
+    }
+
+    /// Attests the enclave and opens a session, if it is one that this device trusts.
+    pub async fn try_sign_in(deployment: &Deployment, home: OpenHome, name: &str) -> Result<Self> {
+        let (releases, pins) = (home.releases().unwrap(), home.pins().unwrap());
+        let client = Client::new(settings(deployment), releases, pins).unwrap();
+        let session = open_session(deployment, &client, &home, name).await?;
+        Ok(Self { home, client, session })
     }
 
     /// Tries to open another session on the same device.

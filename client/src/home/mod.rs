@@ -6,6 +6,7 @@
 //! <home>/            0700
 //!   settings.json    where the service is, what is trusted (public)
 //!   enclave.json     the enclave last attested, the deployment's pinned keys (public)
+//!   releases.json    the releases accepted, the least that may be (public)
 //!   lock             held while a command runs
 //!   key.age          this device's file key, under the passphrase (scrypt)
 //!   device.age       device id and identity key
@@ -20,6 +21,7 @@ mod durable;
 mod pins;
 mod preparation;
 mod recovery;
+mod releases;
 mod session;
 mod vault;
 mod wallet;
@@ -37,6 +39,7 @@ pub(crate) use vault::{SCRYPT_LOG_N, SCRYPT_LOG_N_LIMIT, decrypt};
 pub use wallet::{HeldWallet, Holding};
 
 use crate::{Error, Result, Settings};
+use sharekeep_release::{Releases, SignedRelease};
 use sharekeep_steps::DurableStep;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -81,15 +84,19 @@ impl Home {
             .ok_or_else(|| Error::Usage(format!("no home directory: set {HOME_VARIABLE}")))
     }
 
-    /// Sets up a new directory with a new device identity.
+    /// Sets up a new directory with a new device identity, and with the releases that were handed
+    /// over with the settings: what they withdraw, nobody can tell this device is in use.
     ///
     /// # Errors
-    /// [`Error::SetUpAlready`] if there is one; nothing is changed then.
+    /// [`Error::SetUpAlready`] if there is one, [`Error::Release`] if a release is not to be accepted,
+    /// [`Error::Usage`] without any. Nothing is changed then.
     pub fn create(
         directory: &Path,
         settings: Settings,
+        given: &[SignedRelease],
         passphrase: &Passphrase,
     ) -> Result<OpenHome> {
+        let releases = releases::with(Releases::none(), &settings, given)?;
         durable::make_directory(directory)?;
         let lock = lock(directory)?;
         // The settings are written last: with them, set-up is complete.
@@ -102,6 +109,7 @@ impl Home {
         let vault = Vault::create(&place(directory, KEY), passphrase)?;
         let device = Device::generate();
         device.store(&vault, directory)?;
+        releases::store(&releases, directory)?;
         write_settings(directory, &settings)?;
         Ok(OpenHome { directory: directory.to_owned(), settings, vault, device, _lock: lock })
     }
@@ -114,9 +122,7 @@ impl Home {
         let path = place(directory, SETTINGS);
         let bytes = durable::read(&path, MAX_PUBLIC_FILE_BYTES)?
             .ok_or_else(|| Error::NotSetUp(directory.to_owned()))?;
-        let settings: Settings =
-            serde_json::from_slice(&bytes).map_err(|_| Error::Damaged(path.clone()))?;
-        settings.check().map_err(|_| Error::Damaged(path))?;
+        let settings = Settings::read(&bytes)?.ok_or(Error::Damaged(path))?;
         Ok(Self { directory: directory.to_owned(), settings })
     }
 
@@ -148,19 +154,24 @@ impl Home {
     }
 
     /// Replaces the settings; keys and wallets stay. A new address, tenant or root means another
-    /// deployment, whose keys are then pinned anew.
+    /// deployment, whose keys are then pinned anew. Of the releases those stay that the new settings'
+    /// keys signed; what was withdrawn from their deployment stays withdrawn.
     ///
     /// # Errors
-    /// [`Error::InUse`] or [`Error::File`].
-    pub fn replace_settings(&mut self, settings: Settings) -> Result<()> {
+    /// [`Error::InUse`] or [`Error::File`]; [`Error::Release`] if a release that is given is not to be
+    /// accepted, [`Error::Usage`] if none is.
+    pub fn replace_settings(&mut self, settings: Settings, given: &[SignedRelease]) -> Result<()> {
         let _lock = lock(&self.directory)?;
+        let kept = releases::load(&self.directory, &settings)?;
+        let releases = releases::with(kept, &settings, given)?;
         let old = &self.settings;
         if (&old.url, &old.tenant, &old.root) != (&settings.url, &settings.tenant, &settings.root) {
             durable::remove(&place(&self.directory, ENCLAVE), DurableStep::HomePinsForgotten)?;
-        } else if old.allowed_pcrs != settings.allowed_pcrs {
-            Pins::forget_image(&self.directory)?;
         }
+        // The settings first: with these releases, but other keys, what another deployment withdrew
+        // would be forgotten.
         write_settings(&self.directory, &settings)?;
+        releases::store(&releases, &self.directory)?;
         self.settings = settings;
         Ok(())
     }
@@ -262,6 +273,7 @@ impl OpenHome {
 
 const SETTINGS: &str = "settings.json";
 const ENCLAVE: &str = "enclave.json";
+const RELEASES: &str = "releases.json";
 const LOCK: &str = "lock";
 const KEY: &str = "key.age";
 const DEVICE: &str = "device.age";

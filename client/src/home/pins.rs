@@ -45,14 +45,4 @@ impl Pins {
         let text = serde_json::to_vec_pretty(self).map_err(|_| Error::Damaged(path.clone()))?;
         durable::write(&path, &text, step)
     }
-
-    /// For when other images are trusted than before: attest anew, the statement key stays.
-    pub(super) fn forget_image(directory: &Path) -> Result<()> {
-        match Self::load(directory)? {
-            Some(pins) => {
-                Self { image: None, ..pins }.store(directory, DurableStep::HomeImageForgotten)
-            }
-            None => Ok(()),
-        }
-    }
 }

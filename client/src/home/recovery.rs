@@ -353,7 +353,9 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let settings = crate::settings::tests::example();
         let passphrase = crate::Passphrase::new("correct horse".to_owned()).unwrap();
-        let home = crate::Home::create(&parent.path().join("home"), settings, &passphrase).unwrap();
+        let releases = [crate::settings::tests::example_release(1, 1)];
+        let directory = parent.path().join("home");
+        let home = crate::Home::create(&directory, settings, &releases, &passphrase).unwrap();
         let changes: Vec<_> = (0..=MAX_BEGUN_CHANGES).map(|_| first_change()).collect();
         for change in &changes {
             home.begin_change(change).unwrap();

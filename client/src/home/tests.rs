@@ -1,5 +1,6 @@
 use super::*;
-use crate::settings::tests::example;
+use crate::settings::tests::{example, example_release, image};
+use ed25519_dalek::SigningKey;
 use std::fs::Permissions;
 
 fn passphrase() -> Passphrase {
@@ -12,10 +13,18 @@ fn fresh() -> (tempfile::TempDir, PathBuf) {
     (parent, home)
 }
 
+fn create(directory: &Path) -> Result<OpenHome> {
+    Home::create(directory, example(), &[example_release(1, 1)], &passphrase())
+}
+
+fn versions(releases: &Releases) -> Vec<u64> {
+    releases.iter().map(sharekeep_release::Release::version).collect()
+}
+
 #[test]
 fn a_home_opens_again_with_the_same_device() {
     let (_parent, directory) = fresh();
-    let device = Home::create(&directory, example(), &passphrase()).unwrap().device().id();
+    let device = create(&directory).unwrap().device().id();
     let home = Home::open(&directory).unwrap();
     assert_eq!(home.settings(), &example());
     assert_eq!(home.unlock(&passphrase()).unwrap().device().id(), device);
@@ -24,9 +33,9 @@ fn a_home_opens_again_with_the_same_device() {
 #[test]
 fn setting_up_twice_changes_nothing() {
     let (_parent, directory) = fresh();
-    drop(Home::create(&directory, example(), &passphrase()).unwrap());
+    drop(create(&directory).unwrap());
     let before = std::fs::read(directory.join(KEY)).unwrap();
-    let again = Home::create(&directory, example(), &passphrase());
+    let again = create(&directory);
     assert!(matches!(again, Err(Error::SetUpAlready(_))));
     assert_eq!(std::fs::read(directory.join(KEY)).unwrap(), before);
 }
@@ -34,18 +43,18 @@ fn setting_up_twice_changes_nothing() {
 #[test]
 fn an_interrupted_set_up_can_be_repeated() {
     let (_parent, directory) = fresh();
-    drop(Home::create(&directory, example(), &passphrase()).unwrap());
+    drop(create(&directory).unwrap());
     // The settings are the last file: without them nothing was promised yet.
     std::fs::remove_file(directory.join(SETTINGS)).unwrap();
     assert!(matches!(Home::open(&directory), Err(Error::NotSetUp(_))));
-    drop(Home::create(&directory, example(), &passphrase()).unwrap());
+    drop(create(&directory).unwrap());
     assert!(Home::open(&directory).unwrap().unlock(&passphrase()).is_ok());
 }
 
 #[test]
 fn everything_is_for_the_owner_only_and_what_is_not_is_found() {
     let (_parent, directory) = fresh();
-    drop(Home::create(&directory, example(), &passphrase()).unwrap());
+    drop(create(&directory).unwrap());
     let home = Home::open(&directory).unwrap();
     assert_eq!(home.exposed().unwrap(), Vec::<PathBuf>::new());
     let key = directory.join(KEY);
@@ -56,7 +65,7 @@ fn everything_is_for_the_owner_only_and_what_is_not_is_found() {
 #[test]
 fn two_processes_cannot_work_in_one_home() {
     let (_parent, directory) = fresh();
-    let open = Home::create(&directory, example(), &passphrase()).unwrap();
+    let open = create(&directory).unwrap();
     let file = OpenOptions::new().write(true).open(directory.join(LOCK)).unwrap();
     assert!(matches!(file.try_lock(), Err(TryLockError::WouldBlock)));
     drop(open);
@@ -64,21 +73,101 @@ fn two_processes_cannot_work_in_one_home() {
 }
 
 #[test]
-fn settings_that_trust_no_image_count_as_damage() {
+fn without_a_release_nothing_is_set_up_and_without_their_file_nothing_is_trusted() {
     let (_parent, directory) = fresh();
-    drop(Home::create(&directory, example(), &passphrase()).unwrap());
+    let none = Home::create(&directory, example(), &[], &passphrase());
+    assert!(matches!(none, Err(Error::Usage(_))));
+    let unsigned = SignedRelease::unsigned(example_release(1, 1).unverified().clone());
+    let refused = Home::create(&directory, example(), &[unsigned], &passphrase());
+    assert!(matches!(refused, Err(Error::Release(_))));
+    assert!(!directory.exists());
+    drop(create(&directory).unwrap());
+    let home = Home::open(&directory).unwrap();
+    assert!(home.releases().unwrap().of_image(&image(1)).is_some());
+    std::fs::remove_file(directory.join(RELEASES)).unwrap();
+    assert!(matches!(home.releases(), Err(Error::Damaged(_))));
+}
+
+#[test]
+fn settings_of_before_releases_are_named_as_such() {
+    let (_parent, directory) = fresh();
+    drop(create(&directory).unwrap());
     let path = directory.join(SETTINGS);
-    let mut value: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-    value["allowed_pcrs"] = serde_json::json!([]);
-    std::fs::write(&path, value.to_string()).unwrap();
+    std::fs::write(&path, r#"{"version":1,"allowed_pcrs":[]}"#).unwrap();
+    let error = Home::open(&directory).err().unwrap();
+    assert!(error.to_string().contains("version 1"), "{error}");
+    std::fs::write(&path, "{}").unwrap();
     assert!(matches!(Home::open(&directory), Err(Error::Damaged(_))));
+}
+
+#[test]
+fn the_least_version_survives_whatever_is_kept_later() {
+    let (_parent, directory) = fresh();
+    drop(create(&directory).unwrap());
+    let home = Home::open(&directory).unwrap();
+    // What another process learnt before this one withdrew the first release.
+    let before = home.releases().unwrap();
+    home.add_releases(&[example_release(3, 3)]).unwrap();
+    home.keep_releases(&before).unwrap();
+    let again = home.add_releases(&[example_release(2, 1)]);
+    let withdrawn = sharekeep_release::Error::Withdrawn {
+        version: 2,
+        minimum_version: 3,
+        measurements: Box::new(image(2)),
+    };
+    assert!(matches!(again, Err(Error::Release(error)) if error == withdrawn));
+    let kept = Home::open(&directory).unwrap().releases().unwrap();
+    assert_eq!((versions(&kept), kept.minimum_version()), (vec![3], 3));
+}
+
+#[test]
+fn releases_are_added_together_or_not_at_all() {
+    let (_parent, directory) = fresh();
+    drop(create(&directory).unwrap());
+    let home = Home::open(&directory).unwrap();
+    assert!(home.add_releases(&[example_release(2, 2), signed_by_another(3, 1)]).is_err());
+    assert_eq!(versions(&home.releases().unwrap()), [1]);
+    // In whatever order they are given: the second withdraws the first.
+    let both = home.add_releases(&[example_release(3, 3), example_release(2, 1)]).unwrap();
+    assert_eq!(versions(&both), [3]);
+}
+
+fn other_signer() -> SigningKey {
+    SigningKey::from_bytes(&[8; 32])
+}
+
+fn signed_by_another(version: u64, minimum_version: u64) -> SignedRelease {
+    let release = example_release(version, minimum_version).unverified().clone();
+    let mut signed = SignedRelease::unsigned(release);
+    signed.sign(&other_signer()).unwrap();
+    signed
+}
+
+fn other_keys() -> sharekeep_release::ReleaseKeys {
+    let key = sharekeep_release::ReleaseKey::try_from(&other_signer().verifying_key()).unwrap();
+    sharekeep_release::ReleaseKeys::new("here", 1, [key]).unwrap()
+}
+
+#[test]
+fn other_release_keys_take_with_them_what_only_the_old_ones_signed() {
+    let (_parent, directory) = fresh();
+    drop(create(&directory).unwrap());
+    let mut home = Home::open(&directory).unwrap();
+    home.add_releases(&[example_release(2, 2)]).unwrap();
+    let mut settings = example();
+    settings.release_keys = other_keys();
+    assert!(home.replace_settings(settings.clone(), &[]).is_err(), "nothing would be left");
+    let older = home.replace_settings(settings.clone(), &[signed_by_another(1, 1)]);
+    assert!(matches!(older, Err(Error::Release(_))), "what was withdrawn stays so");
+    home.replace_settings(settings, &[signed_by_another(4, 1)]).unwrap();
+    let kept = Home::open(&directory).unwrap().releases().unwrap();
+    assert_eq!((versions(&kept), kept.minimum_version()), (vec![4], 2));
 }
 
 #[test]
 fn a_session_is_kept_until_it_is_forgotten() {
     let (_parent, directory) = fresh();
-    let home = Home::create(&directory, example(), &passphrase()).unwrap();
+    let home = create(&directory).unwrap();
     assert!(home.session().unwrap().is_none());
     let key = sharekeep_channel::signature::SessionSigningKey::generate(
         sharekeep_channel::signature::SessionAlgorithm::EcdsaP256Sha256,
@@ -103,7 +192,7 @@ fn a_session_is_kept_until_it_is_forgotten() {
 #[test]
 fn a_file_of_an_interrupted_change_makes_room_for_the_next_try() {
     let (parent, directory) = fresh();
-    let home = Home::create(&directory, example(), &passphrase()).unwrap();
+    let home = create(&directory).unwrap();
     let file = parent.path().join("code");
     assert_eq!(home.write_factor_file(&file, b"first").unwrap(), None);
     let moved = home.write_factor_file(&file, b"second").unwrap().unwrap();
@@ -119,7 +208,7 @@ fn a_file_of_an_interrupted_change_makes_room_for_the_next_try() {
 #[test]
 fn a_file_that_this_device_did_not_write_or_that_was_changed_is_never_moved() {
     let (parent, directory) = fresh();
-    let home = Home::create(&directory, example(), &passphrase()).unwrap();
+    let home = create(&directory).unwrap();
     let (foreign, changed) = (parent.path().join("foreign"), parent.path().join("changed"));
     std::fs::write(&foreign, b"the only copy").unwrap();
     home.write_factor_file(&changed, b"ours").unwrap();

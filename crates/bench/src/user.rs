@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use anyhow::{Context, Result};
 use sharekeep::{
     AttestationRoot, Client, Home, IdentityProvider, NewFactor, OpenHome, Passphrase,
-    PasswordGrant, PendingSession, Progress, Session, SessionWish, Settings, SignedIn, Silent,
+    PasswordGrant, PendingSession, Progress, ReleaseKeys, Releases, Session, SessionWish, Settings,
+    SignedIn, SignedRelease, Silent,
 };
 use sharekeep_demo::Stack;
 use sharekeep_recovery::factor_set::Waiver;
@@ -36,14 +37,17 @@ impl Crowd {
             stack.fact("url")?.parse()?,
             stack.fact("tenant")?.parse()?,
             AttestationRoot::from_file_content(&read("attestation root")?)?,
-            Settings::read_allowlist(&read("pcr allowlist")?)?,
+            ReleaseKeys::parse(&String::from_utf8(read("release keys")?)?)?,
             None,
-        )?;
+        );
+        let mut releases = Releases::none();
+        let release = SignedRelease::parse(&String::from_utf8(read("release")?)?)?;
+        releases.add(&settings.release_keys, release)?;
         let authorities = String::from_utf8(read("identity provider ca")?)?;
         let issuer = stack.fact("identity provider")?.parse()?;
         let password = Path::new(stack.fact("data")?).join("idp/crowd.password");
         Ok(Self {
-            client: Client::new(settings, None)?,
+            client: Client::new(settings, releases, None)?,
             provider: IdentityProvider::new(issuer, Some(&authorities))?,
             password: SecretText::new(std::fs::read_to_string(password)?.trim().to_owned()),
             devices,
@@ -67,7 +71,8 @@ impl Crowd {
         let number = self.homes.fetch_add(1, Ordering::Relaxed);
         let directory = self.devices.join(number.to_string());
         let passphrase = Passphrase::new("only for the bench".to_owned())?;
-        let home = Home::create(&directory, self.client.settings().clone(), &passphrase)?;
+        let (settings, releases) = (self.client.settings().clone(), self.client.releases());
+        let home = Home::create(&directory, settings, releases.signed(), &passphrase)?;
         let pending = PendingSession::generate();
         let grant = PasswordGrant {
             client_id: self.client.settings().tenant.as_str(),

@@ -96,9 +96,9 @@ pub enum Error {
     /// The enclave runs in debug mode (all-zero PCRs): its parent can read its memory.
     #[error("enclave runs in debug mode")]
     DebugEnclave,
-    /// The measured image is not one of the allowed ones.
+    /// The measured image, which a genuine document names, is not one of the allowed ones.
     #[error("enclave image is not an allowed one")]
-    PcrMismatch,
+    PcrMismatch(Box<crate::attestation::PcrSet>),
     /// The document answers another nonce: it may be a replay.
     #[error("attestation document has another nonce")]
     WrongNonce,

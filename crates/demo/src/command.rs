@@ -92,9 +92,11 @@ impl User {
     /// # Errors
     /// When a command fails.
     pub fn sign_in(&self, stack: &Stack, name: &str) -> Result<()> {
-        let (root, pcrs) = (stack.fact("attestation root")?, stack.fact("pcr allowlist")?);
         let (url, tenant) = (stack.fact("url")?, stack.fact("tenant")?);
-        self.run(&["init", "--url", url, "--tenant", tenant, "--root", root, "--pcrs", pcrs])?;
+        let (keys, release) = (stack.fact("release keys")?, stack.fact("release")?);
+        let trusted = ["--root", stack.fact("attestation root")?, "--release-keys", keys];
+        let service = ["init", "--url", url, "--tenant", tenant, "--release", release];
+        self.run(&[&service[..], &trusted].concat())?;
         self.login(stack, name)
     }
 

@@ -57,8 +57,8 @@ steps! {
     HomePins = "home-pins",
     /// The deployment's pins are dropped for another deployment's.
     HomePinsForgotten = "home-pins-forgotten",
-    /// The attested image is dropped, since others are trusted now.
-    HomeImageForgotten = "home-image-forgotten",
+    /// Releases that were accepted, and the highest minimum version seen.
+    HomeReleases = "home-releases",
     /// A session that was opened or renewed.
     HomeSession = "home-session",
     /// A session that was ended.

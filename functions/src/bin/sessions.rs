@@ -1,4 +1,4 @@
-//! The Lambda function `sessions`: attestation, sessions, devices, events, health.
+//! The Lambda function `sessions`: attestation, releases, sessions, devices, events, health.
 
 use sharekeep_functions::{RouteGroup, lambda};
 

@@ -13,6 +13,7 @@ mod item;
 mod list;
 mod load;
 mod owned;
+mod release;
 mod tables;
 mod tenant;
 

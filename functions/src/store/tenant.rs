@@ -1,6 +1,6 @@
 use super::item::{Item, item_of, sealed_of};
 use super::owned::MAX_STORE_PAGES;
-use super::{Store, fault_of, is_condition_failure, number, number_of, text_of};
+use super::{Store, fault_of, is_condition_failure, number, number_of, release, text_of};
 use crate::error::{Error, Result};
 use serde_bytes::ByteBuf;
 use sharekeep_schemas::TenantId;
@@ -70,7 +70,8 @@ impl Store {
                 .send()
                 .await
                 .map_err(|error| fault_of(&error))?;
-            for item in answer.items() {
+            let releases = |item: &&Item| text_of(item, "pk") == Some(release::PARTITION);
+            for item in answer.items().iter().filter(|item| !releases(item)) {
                 found.push(stored(item)?);
             }
             start = answer.last_evaluated_key;

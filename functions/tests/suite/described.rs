@@ -44,6 +44,7 @@ fn the_description_is_openapi_3_1_and_knows_every_route() {
         "get /v1/devices",
         "get /v1/events",
         "get /v1/factors",
+        "get /v1/releases",
         "get /v1/sessions",
         "get /v1/wallets",
         "get /v1/wallets/{id}",

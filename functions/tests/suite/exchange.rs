@@ -281,6 +281,24 @@ async fn an_attestation_needs_no_signature_and_a_nonce() {
 }
 
 #[tokio::test]
+async fn releases_are_handed_on_as_they_were_put_and_are_no_tenant() {
+    let world = World::new().await;
+    let get = || world.send(unsigned("GET", "/v1/releases", b""));
+    assert_eq!(get().await.json(), serde_json::json!({ "releases": [] }));
+    let tenants = world.store.tenants().await.unwrap().len();
+    let texts = ["{\n  \"one\": 1\n}\n", "two"].map(str::to_owned);
+    world.store.put_releases(&texts).await.unwrap();
+    assert_eq!(get().await.json(), serde_json::json!({ "releases": texts }));
+    world.store.put_releases(&texts[1..]).await.unwrap();
+    assert_eq!(get().await.json(), serde_json::json!({ "releases": ["two"] }));
+    for too_much in [vec![String::new(); 9], vec!["x".repeat(128 * 1024)]] {
+        assert!(world.store.put_releases(&too_much).await.is_err());
+    }
+    assert_eq!(world.store.tenants().await.unwrap().len(), tenants);
+    assert!(world.enclave.take_calls().is_empty(), "the enclave has no part in it");
+}
+
+#[tokio::test]
 async fn a_ready_deployment_says_so() {
     let world = World::new().await;
     let answer = world.send(unsigned("GET", "/readyz", b"")).await;

@@ -2,7 +2,7 @@
 
 use crate::gate::{USER, opening};
 use crate::scripted::done;
-use crate::world::{Signer, World, tenant};
+use crate::world::{Signer, World, tenant, unsigned};
 use ::http::Request;
 use axum::body::Body;
 use sharekeep_channel::signature::SessionAlgorithm;
@@ -69,6 +69,21 @@ async fn openings_are_limited_by_address_and_tenant() {
     open("192.0.2.1").await.is_problem(ProblemCode::RateLimited);
     assert_eq!(open("192.0.2.2").await.status, 200);
     open("192.0.2.3").await.is_problem(ProblemCode::RateLimited);
+}
+
+#[tokio::test]
+async fn who_asks_for_releases_too_often_waits() {
+    let config = Config { unsigned_per_minute_per_address: 2, ..Config::default() };
+    let world = World::with(config).await;
+    let ask = |address: &'static str| {
+        let mut request = unsigned("GET", "/v1/releases", b"");
+        request.extensions_mut().insert(ClientAddress(address.parse().unwrap()));
+        world.send(request)
+    };
+    assert_eq!(ask("192.0.2.1").await.status, 200);
+    assert_eq!(ask("192.0.2.1").await.status, 200);
+    ask("192.0.2.1").await.is_problem(ProblemCode::RateLimited);
+    assert_eq!(ask("192.0.2.2").await.status, 200);
 }
 
 fn opening_from(world: &World, address: &str) -> Request<Body> {

@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use sharekeep::{
-    AttestationRoot, Bundle, FactorFile, Pins, ProviderUrl, RetryPolicy, ServiceUrl, Settings,
-    fuzzed,
+    AttestationRoot, Bundle, FactorFile, Pins, ProviderUrl, ReleaseKeys, Releases, RetryPolicy,
+    ServiceUrl, Settings, SignedRelease, fuzzed,
 };
 
 use super::schemas::json;
@@ -58,14 +58,35 @@ pub(crate) fn provider(bytes: &[u8]) {
     }
 }
 
-/// Settings, PCR allowlists, root certificates, addresses.
+/// Signed releases, the keys that sign them, and the set of those that were accepted.
+pub(crate) fn releases(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else { return };
+    if let Ok(signed) = SignedRelease::parse(text) {
+        assert_eq!(signed.to_text(), text, "one text");
+    }
+    if let Ok(keys) = ReleaseKeys::parse(text) {
+        assert_eq!(keys.to_text(), text, "one text");
+        assert!((1..=keys.keys().len()).contains(&keys.threshold()));
+    }
+    static KEYS: LazyLock<ReleaseKeys> = LazyLock::new(|| {
+        let text = include_str!("../../seeds/client_releases/keys");
+        ReleaseKeys::parse(text).expect("it is a seed")
+    });
+    if let Ok(kept) = Releases::read(text, &KEYS) {
+        let again = Releases::read(&kept.to_text(), &KEYS).expect("what was written can be read");
+        assert_eq!(again, kept);
+        let minimum = kept.minimum_version();
+        assert!(kept.iter().all(|release| release.version() >= minimum));
+    }
+}
+
+/// Settings, root certificates, addresses.
 pub(crate) fn settings(bytes: &[u8]) {
     if let Some(settings) = fuzzed::settings(bytes) {
         let again = json::<Settings>(bytes).expect("it was read before");
         assert_eq!(again, settings);
-        assert!(!settings.allowed_pcrs.is_empty());
+        assert!(settings.release_keys.threshold() > 0);
     }
-    let _ = Settings::read_allowlist(bytes);
     let _ = AttestationRoot::from_file_content(bytes);
     let Ok(text) = str::from_utf8(bytes) else { return };
     if let Ok(url) = text.parse::<ServiceUrl>() {

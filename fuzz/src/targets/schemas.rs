@@ -12,7 +12,8 @@ use sharekeep_schemas::fleet::FleetRow;
 use sharekeep_schemas::host::HostCredentials;
 use sharekeep_schemas::http::{
     AttestationAnswer, BackupView, CeremonyView, DeviceView, EventView, FactorView, Health,
-    OpenSessionRequest, Page, Readiness, SealedAnswer, SealedRequest, SessionView, WalletView,
+    OpenSessionRequest, Page, Readiness, ReleasesAnswer, SealedAnswer, SealedRequest, SessionView,
+    WalletView,
 };
 use sharekeep_schemas::sealed::{
     ActivateWallet, BackupDeleted, BackupOpened, BackupStored, CeremonyAborted, CeremonyAnswer,
@@ -77,6 +78,7 @@ pub(crate) fn http(bytes: &[u8]) {
     json::<Page<FactorView>>(bytes);
     json::<Page<DeviceView>>(bytes);
     json::<Page<EventView>>(bytes);
+    json::<ReleasesAnswer>(bytes);
     json::<CeremonyView>(bytes);
     json::<Health>(bytes);
     json::<Readiness>(bytes);

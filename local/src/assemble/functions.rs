@@ -9,7 +9,7 @@ use sharekeep_steps::DurableStep;
 
 use crate::Error;
 use crate::identity_provider::unix_now_s;
-use crate::world::{REGION, SignedTenant};
+use crate::world::{REGION, World};
 
 /// What the tables' names start with.
 const TABLE_PREFIX: &str = "sharekeep-local-";
@@ -30,21 +30,23 @@ pub fn connect_store(endpoint: &str) -> Result<Store, Error> {
     }))
 }
 
-/// Makes the tables that are missing and puts the operator's tenant documents in.
+/// Makes the tables that are missing and puts in what the operator signed.
 ///
 /// # Errors
 /// [`Error::Store`].
-pub async fn provision_store(store: &Store, tenants: &[SignedTenant]) -> Result<(), Error> {
+pub async fn provision_store(store: &Store, world: &World) -> Result<(), Error> {
     store.create_tables().await.map_err(failed)?;
-    provision_tenants(store, tenants).await
+    provision_signed(store, world).await
 }
 
-/// Puts the operator's tenant documents into tables that are there.
+/// Puts the operator's tenant documents and the releases into tables that are there.
 ///
 /// # Errors
 /// [`Error::Store`].
-pub async fn provision_tenants(store: &Store, tenants: &[SignedTenant]) -> Result<(), Error> {
-    let writes: Vec<Write> = tenants
+pub async fn provision_signed(store: &Store, world: &World) -> Result<(), Error> {
+    store.put_releases(&world.releases().texts()).await.map_err(failed)?;
+    let writes: Vec<Write> = world
+        .tenants()
         .iter()
         .map(|tenant| Write {
             key: RecordKey::Tenant(tenant.tenant.clone()),

@@ -8,4 +8,4 @@ mod nsm;
 
 pub use clock::AdjustableClock;
 pub use enclave::{EnclaveParts, build_enclave};
-pub use functions::{build_functions, connect_store, provision_store, provision_tenants};
+pub use functions::{build_functions, connect_store, provision_signed, provision_store};

@@ -40,7 +40,7 @@ impl Supervisor {
     ) -> Result<Self, Error> {
         let world = World::start(&data, port, purpose).await?;
         let store = connect_store(world.store_endpoint())?;
-        provision_store(&store, world.tenants()).await?;
+        provision_store(&store, &world).await?;
         if let Some(canary) = canary {
             world.database()?.plant(canary)?;
         }

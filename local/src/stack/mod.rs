@@ -24,7 +24,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::assemble::{
-    AdjustableClock, build_functions, connect_store, provision_store, provision_tenants,
+    AdjustableClock, build_functions, connect_store, provision_signed, provision_store,
 };
 use crate::identity_provider::IdentityProvider;
 use crate::world::{self, Dump, Purpose, World};
@@ -86,12 +86,12 @@ impl Stack {
         let store = match aws {
             None => {
                 let store = connect_store(world.store_endpoint())?;
-                provision_store(&store, world.tenants()).await?;
+                provision_store(&store, &world).await?;
                 store
             }
             Some(aws) => {
                 let store = Store::connect(aws.store_settings()?);
-                provision_tenants(&store, world.tenants()).await?;
+                provision_signed(&store, &world).await?;
                 store
             }
         };

@@ -1,9 +1,4 @@
-use std::path::Path;
-
-use serde_json::json;
 use sha2::{Digest, Sha384};
-
-use crate::{Error, data_dir};
 
 /// What the software NSM says about the enclave, in place of an image's measurements.
 ///
@@ -28,12 +23,5 @@ impl Measurements {
     /// The three as byte strings.
     pub fn to_vecs(self) -> Vec<Vec<u8>> {
         self.0.map(|pcr| pcr.to_vec()).into()
-    }
-
-    /// Writes the allowlist that clients are configured with: a JSON list of PCR sets.
-    pub(super) fn write_allowlist(&self, path: &Path) -> Result<(), Error> {
-        let [pcr0, pcr1, pcr2] = self.0.map(hex::encode);
-        let list = json!([{ "pcr0": pcr0, "pcr1": pcr1, "pcr2": pcr2 }]);
-        data_dir::write(path, format!("{list:#}\n").as_bytes())
     }
 }

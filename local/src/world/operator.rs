@@ -8,7 +8,7 @@ use sharekeep_schemas::tenant::TenantDocument;
 use sharekeep_schemas::trust::{MAX_TRUST_BYTES, TrustConfiguration};
 use zeroize::Zeroizing;
 
-use super::EmulatedAws;
+use super::{EmulatedAws, Measurements, OwnReleases};
 use crate::{DataDir, Error, data_dir};
 
 /// The name of the deployment, bound into every KMS encryption context.
@@ -61,6 +61,16 @@ impl Operator {
         let trust: TrustConfiguration =
             codec::decode(&bytes, MAX_TRUST_BYTES).map_err(|e| Error::damaged(&path, e))?;
         Ok((trust, bytes.to_vec()))
+    }
+
+    /// The releases of the images that ran here, and of the one that does.
+    pub(super) fn releases(
+        &self,
+        data: &DataDir,
+        trust: &TrustConfiguration,
+        measurements: Measurements,
+    ) -> Result<OwnReleases, Error> {
+        OwnReleases::load_or_create(data, trust, &self.release_key, measurements)
     }
 
     /// Signs what holds for a tenant. The serial is raised when something changed since the last

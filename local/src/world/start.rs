@@ -68,7 +68,7 @@ impl World {
             operator.trust(data, &authorities_pem, identity_provider.port(), emulated)?;
         let measurements =
             emulated.map_or_else(|| Measurements::of(&trust_bytes), |aws| aws.measurements);
-        measurements.write_allowlist(&data.path("pcrs.json"))?;
+        let releases = operator.releases(data, &trust, measurements)?;
 
         let nsm_root = NsmRoot::load_or_create(&data.path("nsm")).map_err(twin("nsm"))?;
         data_dir::write(&data.path("root.der"), nsm_root.root_der())?;
@@ -133,6 +133,7 @@ impl World {
             nsm_root,
             measurements,
             trust_bytes,
+            releases,
             tenants,
             egress_socket,
             credentials_socket,

@@ -16,16 +16,9 @@ pub struct Image {
     pub next: Option<PcrSet>,
 }
 
-impl Image {
-    /// All of them, as a verifier takes them.
-    pub fn allowed(&self) -> Vec<PcrSet> {
-        [Some(self.running), self.next].into_iter().flatten().collect()
-    }
-}
-
 /// Reads an image's measurements: a JSON object with `PCR0`, `PCR1` and `PCR2` in hexadecimal, as
 /// `infra/deploy` and `nitro-cli` (one level deeper, under `Measurements`) have it; other members say
-/// nothing. Users' lists write the names in lower case: that is taken too.
+/// nothing. Attestations write the names in lower case: that is taken too.
 ///
 /// # Errors
 /// [`Error::Usage`] if one is missing, malformed, or all zero as in debug mode.
@@ -64,7 +57,8 @@ pub struct EnclaveSeen {
 pub struct ServiceSeen {
     /// What it says of itself.
     pub readiness: Seen<Readiness>,
-    /// The enclave behind it, attested against the pinned root and the images that may run.
+    /// The enclave behind it, attested against the pinned root and the releases that the service hands
+    /// out.
     pub enclave: Seen<EnclaveSeen>,
 }
 
@@ -86,7 +80,7 @@ pub(super) fn examine(
         Ok(enclave) => enclave,
         Err(why) => return found.add(ENCLAVE, Bad, format!("it is not what it must be: {why}")),
     };
-    // The verifier compared them already; the policy is asked once more, because both must agree.
+    // Signers released it; the policy must agree.
     if enclave.pcrs == expected.image.running {
         let detail = format!("attested, the image of the key's policy: PCR0 {}", enclave.pcrs.pcr0);
         found.add(ENCLAVE, Good, detail);

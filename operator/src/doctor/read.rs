@@ -8,9 +8,9 @@ mod buckets;
 mod key;
 mod tables;
 
-use super::{Deployment, EnclaveSeen, Image, QuotasSeen, Seen, ServiceSeen};
+use super::{Deployment, EnclaveSeen, QuotasSeen, Seen, ServiceSeen};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use sharekeep::{AttestationRoot, Client, ServiceUrl, Settings};
+use sharekeep::{AttestationRoot, Client, ReleaseKeys, Releases, ServiceUrl, Settings};
 use sharekeep_functions::store::Store;
 use sharekeep_schemas::TenantId;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -41,8 +41,8 @@ pub struct Service {
     pub url: ServiceUrl,
     /// What its attestations must lead to.
     pub root: AttestationRoot,
-    /// The images that may answer.
-    pub image: Image,
+    /// Whose releases say which images may answer: the service must hand them out.
+    pub release_keys: ReleaseKeys,
     /// Certificate authorities to trust for it instead of the system's.
     pub authorities_pem: Option<String>,
 }
@@ -79,10 +79,11 @@ async fn service_at(service: &Service) -> ServiceSeen {
         service.url.clone(),
         tenant,
         service.root.clone(),
-        service.image.allowed(),
+        service.release_keys.clone(),
         service.authorities_pem.clone(),
     );
-    let client = match settings.and_then(|settings| Client::new(settings, None)) {
+    // As a user who knows the release keys and nothing else.
+    let client = match Client::new(settings, Releases::none(), None) {
         Ok(client) => client,
         Err(error) => return unseen(&error.to_string()),
     };

@@ -16,6 +16,14 @@ pub struct AttestationAnswer {
     pub document: Base64Url,
 }
 
+/// The answer to `GET /v1/releases`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ReleasesAnswer {
+    /// The texts of signed releases. The signatures in them decide, not who hands them over.
+    pub releases: Vec<String>,
+}
+
 /// A wallet as the store's routing columns show it. Clients believe only sealed answers and what
 /// they hold themselves.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

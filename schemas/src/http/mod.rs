@@ -5,7 +5,7 @@ mod bytes;
 
 pub use answers::{
     AttestationAnswer, BackupView, CeremonyView, DeviceView, EventView, FactorView, Health, Page,
-    Readiness, ReadinessCheck, SessionView, WalletView,
+    Readiness, ReadinessCheck, ReleasesAnswer, SessionView, WalletView,
 };
 pub use bytes::{Base64Url, base64url_or_bytes};
 

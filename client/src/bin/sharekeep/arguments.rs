@@ -2,11 +2,13 @@
 //! arguments, so secrets come from files, prompts or other commands' output.
 
 mod recovery;
+mod release;
 
 pub(crate) use recovery::{
     BackupCommand, DeviceCommand, FactorCommand, NewFactors, RecoverOffline, RecoveryCommand,
     Restore, Setup, Unlock, WaiverOption,
 };
+pub(crate) use release::ReleaseCommand;
 
 use crate::exit;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -86,6 +88,9 @@ pub(crate) enum Command {
     Sign(Sign),
     /// Ask the enclave for proof of what it is, and check it
     VerifyEnclave,
+    /// The releases that say which enclave images are trusted
+    #[command(subcommand)]
+    Release(ReleaseCommand),
     /// Check this device, the service and the way between them
     Doctor,
     /// Run a deployment: keys, trust configuration, tenants, checks. Starts `sharekeep-operator`, a
@@ -109,9 +114,13 @@ pub(crate) struct Init {
     /// Root certificate that attestations must lead to: `aws`, or a PEM or DER file
     #[arg(long, value_name = "aws|FILE", default_value = "aws")]
     pub(crate) root: String,
-    /// Enclave images to trust: JSON list of {"pcr0", "pcr1", "pcr2"} in hex
+    /// Whose word counts for which enclave images are trusted: the deployment's release keys
     #[arg(long, value_name = "FILE")]
-    pub(crate) pcrs: PathBuf,
+    pub(crate) release_keys: PathBuf,
+    /// A signed release to begin with; give it again for each. With --update, those that are accepted
+    /// stay
+    #[arg(long, value_name = "FILE", required_unless_present = "update")]
+    pub(crate) release: Vec<PathBuf>,
     /// Certificate authorities (PEM) to trust for the service instead of the system's
     #[arg(long, value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,

@@ -32,7 +32,7 @@ impl Context {
     /// The same with a passphrase that was asked for before.
     pub(crate) fn open_with(common: &Common, passphrase: &Passphrase) -> Result<Self> {
         let home = closed_home(common)?.unlock(passphrase)?;
-        let client = Client::new(home.settings().clone(), home.pins()?)?;
+        let client = Client::new(home.settings().clone(), home.releases()?, home.pins()?)?;
         Ok(Self { home, client })
     }
 
@@ -56,6 +56,7 @@ impl Context {
     /// Keeps what was learnt about the enclave. Called at the end of every command, also of a
     /// failed one.
     pub(crate) fn keep_pins(&self) -> Result<()> {
+        self.home.keep_releases(&self.client.releases())?;
         match self.client.pins() {
             Some(pins) if self.home.pins()?.as_ref() != Some(&pins) => self.home.store_pins(&pins),
             _ => Ok(()),

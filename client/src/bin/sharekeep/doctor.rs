@@ -3,10 +3,10 @@
 use crate::arguments::Common;
 use crate::context::{closed_home, now_unix_s};
 use crate::output::Report;
-use crate::prompt;
+use crate::{prompt, release};
 use sharekeep::terminal::Findings;
 use sharekeep::terminal::Health::{self, Bad, Good, Warning};
-use sharekeep::{AttestedImage, Client, Holding, Home, OpenHome, Result};
+use sharekeep::{AttestedImage, Client, Holding, Home, OpenHome, Releases, Result};
 use sharekeep_channel::attestation::PcrSet;
 use sharekeep_schemas::limits::MAX_CLOCK_SKEW_S;
 use sharekeep_schemas::{PreparationScope, Protocol, WalletStatus};
@@ -17,10 +17,11 @@ pub(crate) async fn run(common: &Common) -> Result<Report> {
     let found = &mut findings;
     found.add("settings", Good, format!("{} at {}", home.settings().tenant, home.settings().url));
     check_files(&home, found)?;
-    let client = Client::new(home.settings().clone(), home.pins()?)?;
+    let client = Client::new(home.settings().clone(), home.releases()?, home.pins()?)?;
     check_service(&client, found).await;
     let before = client.pins().and_then(|pins| pins.image);
     check_enclave(&client, before.as_ref(), found).await;
+    home.keep_releases(&client.releases())?;
     if let Some(pins) = client.pins() {
         home.store_pins(&pins)?;
     }
@@ -68,8 +69,9 @@ async fn check_enclave(client: &Client, before: Option<&AttestedImage>, found: &
     let pcrs = &identity.pcrs;
     let detail = format!("attested: PCR0 {}, PCR1 {}, PCR2 {}", pcrs.pcr0, pcrs.pcr1, pcrs.pcr2);
     found.add("enclave", Good, detail);
-    let (health, detail) = image(before, pcrs, client.settings().allowed_pcrs.len());
+    let (health, detail) = image(before, pcrs, &client.releases());
     found.add("image", health, detail);
+    found.add("release", Good, released(pcrs, client));
     let (health, detail) = clock(now_unix_s().abs_diff(identity.timestamp_unix_ms / 1000));
     found.add("clock", health, detail);
     for (what, detail) in LIMITS_OF_TRUST {
@@ -91,23 +93,35 @@ const LIMITS_OF_TRUST: &[(&str, &str)] = &[
     ),
 ];
 
-/// Whether the image is the one of last time, and the only one that this device would trust.
-fn image(before: Option<&AttestedImage>, now: &PcrSet, trusted: usize) -> (Health, String) {
+/// The release of the image that answered.
+fn released(pcrs: &PcrSet, client: &Client) -> String {
+    let (releases, keys) = (client.releases(), &client.settings().release_keys);
+    let described = release::with_signers(&releases, keys)
+        .filter(|(release, _)| release.measurements() == *pcrs)
+        .map(|(it, signers)| release::described(it, signers.len(), keys))
+        .last();
+    let minimum = releases.minimum_version();
+    format!("{}; this device accepts none below {minimum}", described.unwrap_or_default())
+}
+
+/// Whether the image is the one of last time, and of the latest release that this device knows.
+fn image(before: Option<&AttestedImage>, now: &PcrSet, releases: &Releases) -> (Health, String) {
     if before.is_some_and(|before| before.pcrs != *now) {
         return (
             Warning,
             "trusted, and another one than last time: was a new one announced?".into(),
         );
     }
-    match trusted {
-        1 => (Good, "the one that this device trusts".into()),
-        _ => (
+    match releases.iter().next_back() {
+        Some(latest) if latest.measurements() != *now => (
             Warning,
             format!(
-                "one of {trusted} that this device trusts: once the old ones are out of use, leave \
-                 them out with `sharekeep init --update`"
+                "trusted, and an older one than release {}, which is signed: ask who runs the service \
+                 when it will be in use",
+                latest.version()
             ),
         ),
+        _ => (Good, "the one of the latest release that this device knows".into()),
     }
 }
 
@@ -201,6 +215,22 @@ mod tests {
         PcrSet::from([[byte; 48]; 3])
     }
 
+    /// Release n is of image n.
+    fn released_up_to(last: u8) -> Releases {
+        let signer = ed25519_dalek::SigningKey::from_bytes(&[1; 32]);
+        let key = (&signer.verifying_key()).try_into().unwrap();
+        let keys = sharekeep::ReleaseKeys::new("here", 1, [key]).unwrap();
+        let mut releases = Releases::none();
+        for number in 1..=last {
+            let version = u64::from(number);
+            let release = sharekeep::Release::new("here", version, 1, measured(number), None);
+            let mut signed = sharekeep::SignedRelease::unsigned(release.unwrap());
+            signed.sign(&signer).unwrap();
+            releases.add(&keys, signed).unwrap();
+        }
+        releases
+    }
+
     fn attested(byte: u8) -> AttestedImage {
         let key = sharekeep_channel::receipt::StatementKey::from_sealing_bytes(&[9; 32]).unwrap();
         AttestedImage {
@@ -216,14 +246,17 @@ mod tests {
 
     #[test]
     fn an_image_that_changed_since_last_time_is_pointed_out() {
-        assert_eq!(image(Some(&attested(1)), &measured(1), 1).0, Good);
-        assert_eq!(image(None, &measured(1), 1).0, Good);
-        assert_eq!(image(Some(&attested(2)), &measured(1), 1).0, Warning);
+        let one = released_up_to(1);
+        assert_eq!(image(Some(&attested(1)), &measured(1), &one).0, Good);
+        assert_eq!(image(None, &measured(1), &one).0, Good);
+        assert_eq!(image(Some(&attested(2)), &measured(1), &one).0, Warning);
     }
 
     #[test]
-    fn images_that_are_trusted_for_no_more_reason_are_pointed_out() {
-        assert_eq!(image(Some(&attested(1)), &measured(1), 2).0, Warning);
+    fn an_image_older_than_the_latest_release_is_pointed_out() {
+        let two = released_up_to(2);
+        assert_eq!(image(Some(&attested(1)), &measured(1), &two).0, Warning);
+        assert_eq!(image(Some(&attested(2)), &measured(2), &two).0, Good);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use crate::arguments::{Common, Init};
 use crate::context::directory;
 use crate::output::Report;
-use crate::prompt;
+use crate::{prompt, release};
 use serde_json::json;
 use sharekeep::{AttestationRoot, Error, Home, Result, Settings};
 use std::path::Path;
@@ -11,14 +11,15 @@ const MAX_FILE_BYTES: usize = 1024 * 1024;
 
 pub(crate) fn run(common: &Common, options: &Init) -> Result<Report> {
     let settings = settings(options)?;
+    let releases = release::read(&options.release)?;
     let directory = directory(common)?;
     if options.update {
-        Home::open(&directory)?.replace_settings(settings)?;
+        Home::open(&directory)?.replace_settings(settings, &releases)?;
     } else if Home::open(&directory).is_ok() {
         // Asking for a passphrase first would suggest that something will come of it.
         return Err(Error::SetUpAlready(directory));
     } else {
-        Home::create(&directory, settings, &prompt::new_passphrase(common)?)?;
+        Home::create(&directory, settings, &releases, &prompt::new_passphrase(common)?)?;
     }
     let text = format!("{} is set up. Next: sharekeep login", directory.display());
     Ok(Report::new(text, json!({ "home": directory, "updated": options.update })))
@@ -33,8 +34,8 @@ fn settings(options: &Init) -> Result<Settings> {
         None => None,
         Some(file) => Some(text(file)?),
     };
-    let allowed = Settings::read_allowlist(&read(&options.pcrs)?)?;
-    Settings::new(options.url.clone(), options.tenant.clone(), root, allowed, authorities)
+    let keys = release::keys(&options.release_keys)?;
+    Ok(Settings::new(options.url.clone(), options.tenant.clone(), root, keys, authorities))
 }
 
 pub(crate) fn text(path: &Path) -> Result<String> {

@@ -18,6 +18,7 @@ mod output;
 mod prepare;
 mod progress;
 mod prompt;
+mod release;
 mod restore;
 mod session;
 mod sign;
@@ -71,6 +72,7 @@ async fn run(arguments: Arguments) -> sharekeep::Result<Report> {
         Command::Address(options) => address::run(&common, &options),
         Command::Sign(options) => sign::run(&common, &options).await,
         Command::VerifyEnclave => verify_enclave::run(&common).await,
+        Command::Release(command) => release::run(&common, &command),
         Command::Doctor => doctor::run(&common).await,
         // Only behind other options: `operator` as the first word never comes here.
         Command::Operator { .. } => Err(operator::out_of_place()),

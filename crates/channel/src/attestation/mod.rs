@@ -95,7 +95,7 @@ pub fn verify(document: &[u8], policy: &Policy<'_>) -> Result<Attested> {
         return Err(Error::DebugEnclave);
     }
     if !policy.allowed_pcrs.contains(&document.pcrs) {
-        return Err(Error::PcrMismatch);
+        return Err(Error::PcrMismatch(Box::new(document.pcrs)));
     }
     if let ExpectedNonce::Exactly(expected) = policy.nonce
         && document.nonce.as_deref() != Some(expected)

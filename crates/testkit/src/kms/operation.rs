@@ -104,7 +104,7 @@ fn authorize(kms: &SoftKms, request: &Request) -> Result<Attested, Refusal> {
         nonce: ExpectedNonce::NotChecked,
     };
     let attested = attestation::verify(&document, &policy).map_err(|error| match error {
-        ChannelError::PcrMismatch | ChannelError::DebugEnclave => denied,
+        ChannelError::PcrMismatch(_) | ChannelError::DebugEnclave => denied,
         _ => Refusal::Validation("The attestation document is not valid."),
     })?;
     if request.encryption_context.keys().map(String::as_str).ne(CONTEXT_KEYS) {

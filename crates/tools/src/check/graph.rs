@@ -89,6 +89,11 @@ const RULES: &[Rule] = &[
         why: "enclave and operator share it: it is pure",
     },
     Rule {
+        package: "sharekeep-release",
+        never: IO,
+        why: "clients believe what it says, and it asks nobody",
+    },
+    Rule {
         package: "sharekeep-key-policy",
         never: IO,
         why: "it says what must be, and asks nobody",

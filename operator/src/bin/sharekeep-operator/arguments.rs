@@ -1,6 +1,10 @@
 //! The command line. No option takes a secret: keys are in sealed files, passphrases are typed or read
 //! from a file.
 
+mod release;
+
+pub(crate) use release::{NewRelease, ReleaseCommand};
+
 use clap::{Args, Parser, Subcommand};
 use sharekeep::ServiceUrl;
 use sharekeep_operator::PublicKey;
@@ -21,7 +25,7 @@ Exit codes:
   5  AWS or the service cannot be reached or is busy
   6  files on this machine: wrong passphrase, damaged, there already";
 
-/// What an operator does by hand: keys, the trust configuration, tenants, checks of a deployment.
+/// What an operator does by hand: keys, the trust configuration, tenants, releases, checks of a deployment.
 #[derive(Parser)]
 #[command(name = "sharekeep-operator", version, after_help = HELP, propagate_version = true)]
 pub(crate) struct Arguments {
@@ -59,6 +63,9 @@ pub(crate) enum Command {
     /// The documents of tenants, which say what holds for an app
     #[command(subcommand)]
     Tenant(TenantCommand),
+    /// Releases of images, signed by several people, which clients believe
+    #[command(subcommand)]
+    Release(ReleaseCommand),
     /// Check a deployment: key, policy, enclave, clock, tables, buckets, fleet, quotas
     Doctor(Doctor),
 }
@@ -67,7 +74,7 @@ pub(crate) enum Command {
 pub(crate) enum KeyCommand {
     /// Make a key and print its public half
     New {
-        /// What it will sign: documents of tenants, or release manifests
+        /// What it will sign: documents of tenants, or releases of images
         #[arg(value_name = "operator|release", value_parser = ["operator", "release"])]
         purpose: String,
         /// Where its file will be; it must not exist
@@ -104,7 +111,7 @@ pub(crate) struct NewTrust {
     /// The public key that signs documents of tenants
     #[arg(long, value_name = "HEX")]
     pub(crate) operator_key: PublicKey,
-    /// A public key that signs release manifests; give it again for each
+    /// A public key that signs releases of images; give it again for each
     #[arg(long, value_name = "HEX", required = true)]
     pub(crate) release_key: Vec<PublicKey>,
     /// How many of them must have signed a release

@@ -4,9 +4,9 @@ use sharekeep::AttestationRoot;
 use sharekeep::terminal::Report;
 use sharekeep_channel::attestation::PcrSet;
 use sharekeep_key_policy::KeyPolicy;
-use sharekeep_operator::Result;
 use sharekeep_operator::doctor::read::{Places, Service, deployment};
 use sharekeep_operator::doctor::{Expected, Image, examine, read_measurements};
+use sharekeep_operator::{Result, release};
 use sharekeep_trust::Trust;
 use std::path::Path;
 
@@ -30,7 +30,7 @@ pub(crate) async fn run(options: &Doctor) -> Result<Report> {
         records_bucket: options.records_bucket.clone(),
         audit_bucket: options.audit_bucket.clone(),
         quotas: aws_sdk_servicequotas::Client::new(&configuration),
-        service: service(options, expected.image)?,
+        service: service(options, &trust)?,
     })
     .await;
     Ok(examine(&expected, &seen).report())
@@ -67,12 +67,12 @@ fn in_policy(set: PcrSet) -> [String; 3] {
     [set.pcr0, set.pcr1, set.pcr2].map(|pcr| pcr.to_string())
 }
 
-fn service(options: &Doctor, image: Image) -> Result<Option<Service>> {
+fn service(options: &Doctor, trust: &Trust) -> Result<Option<Service>> {
     let Some(url) = options.url.clone() else { return Ok(None) };
     let root = match options.root.as_str() {
         "aws" => AttestationRoot::Aws,
         path => AttestationRoot::from_file_content(&file::read(Path::new(path))?)?,
     };
     let authorities_pem = options.ca.as_deref().map(file::text).transpose()?;
-    Ok(Some(Service { url, root, image, authorities_pem }))
+    Ok(Some(Service { url, root, release_keys: release::keys(trust)?, authorities_pem }))
 }

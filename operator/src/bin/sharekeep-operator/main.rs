@@ -7,6 +7,7 @@ mod cloud;
 mod doctor;
 mod file;
 mod key;
+mod release;
 mod tenant;
 mod trust;
 
@@ -40,6 +41,7 @@ async fn run(arguments: Arguments) -> sharekeep_operator::Result<Report> {
         Command::Key(command) => key::run(&common, &command),
         Command::Trust(command) => trust::run(&command),
         Command::Tenant(command) => tenant::run(&common, &command).await,
+        Command::Release(command) => release::run(&common, &command).await,
         Command::Doctor(options) => doctor::run(&options).await,
     }
 }

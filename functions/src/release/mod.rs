@@ -1,0 +1,3 @@
+//! What release signers said of the enclave's images. Unsigned by any session: it comes before one.
+
+pub(crate) mod list;

@@ -1,0 +1,86 @@
+use super::Table;
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+#[derive(Subcommand)]
+pub(crate) enum ReleaseCommand {
+    /// Write a release of an image that was built; nobody has signed it then
+    New(NewRelease),
+    /// Sign a release with one person's key; needs no network
+    Sign {
+        /// The release, with the signatures that it has
+        release: PathBuf,
+        /// The person's release key
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+        /// The deployment's trust configuration
+        #[arg(long, value_name = "FILE")]
+        trust: PathBuf,
+        /// The manifest of your own build: nothing is signed but a release of the same image
+        #[arg(long, value_name = "FILE")]
+        manifest: Option<PathBuf>,
+        /// Where the signed release will be; it must not exist
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Put together what different people signed
+    Combine {
+        /// A release with signatures
+        #[arg(value_name = "RELEASE")]
+        first: PathBuf,
+        /// The same release with others
+        #[arg(required = true, value_name = "RELEASE")]
+        others: Vec<PathBuf>,
+        /// Where the release will be with all of them; it must not exist
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Print a release and who signed it; fails if fewer did than must
+    Show {
+        /// The release
+        release: PathBuf,
+        /// The deployment's trust configuration
+        #[arg(long, value_name = "FILE")]
+        trust: PathBuf,
+    },
+    /// Write the release keys as clients pin them
+    Keys {
+        /// The deployment's trust configuration
+        #[arg(long, value_name = "FILE")]
+        trust: PathBuf,
+        /// Where they will be; it must not exist
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Hand signed releases to users, in place of what they were handed before
+    Publish {
+        /// Every release that is to hold
+        #[arg(required = true)]
+        releases: Vec<PathBuf>,
+        #[command(flatten)]
+        table: Table,
+    },
+    /// List the releases that users are handed, each verified
+    List {
+        #[command(flatten)]
+        table: Table,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct NewRelease {
+    /// Where it will be; it must not exist
+    pub(crate) file: PathBuf,
+    /// The manifest that the build wrote
+    #[arg(long, value_name = "FILE")]
+    pub(crate) manifest: PathBuf,
+    /// The deployment's trust configuration
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: PathBuf,
+    /// Its version: higher than that of any release before
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) release_version: u64,
+    /// The least version that clients still accept; all below are withdrawn for ever
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) minimum_version: u64,
+}
