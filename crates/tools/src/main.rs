@@ -19,8 +19,10 @@ mod infra;
 mod lambdas;
 mod programs;
 mod python;
+mod qemu;
 mod setup;
 mod stage;
+mod vm;
 mod workspace;
 
 use std::path::PathBuf;

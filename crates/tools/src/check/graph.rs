@@ -22,6 +22,7 @@ const RULES: &[Rule] = &[
         never: &[
             "sharekeep-testkit",
             "sharekeep-local",
+            "sharekeep-virtual-enclave",
             "sharekeep-enclave-host",
             "sharekeep-functions",
             "sharekeep-operator",
@@ -35,6 +36,7 @@ const RULES: &[Rule] = &[
         never: &[
             "sharekeep-testkit",
             "sharekeep-local",
+            "sharekeep-virtual-enclave",
             "sharekeep-enclave-app",
             "sharekeep-channel",
             "sharekeep-mpc",
@@ -49,6 +51,7 @@ const RULES: &[Rule] = &[
         never: &[
             "sharekeep-testkit",
             "sharekeep-local",
+            "sharekeep-virtual-enclave",
             "sharekeep-enclave-app",
             "sharekeep-enclave-host",
             "sharekeep-mpc",
@@ -63,6 +66,7 @@ const RULES: &[Rule] = &[
         never: &[
             "sharekeep-testkit",
             "sharekeep-local",
+            "sharekeep-virtual-enclave",
             "sharekeep-enclave-app",
             "sharekeep-enclave-host",
             "sharekeep-functions",
@@ -76,6 +80,7 @@ const RULES: &[Rule] = &[
         never: &[
             "sharekeep-testkit",
             "sharekeep-local",
+            "sharekeep-virtual-enclave",
             "sharekeep-enclave-app",
             "sharekeep-enclave-host",
         ],
@@ -103,6 +108,7 @@ const RULES: &[Rule] = &[
         never: &[
             "sharekeep-testkit",
             "sharekeep-local",
+            "sharekeep-virtual-enclave",
             "sharekeep-enclave-app",
             "tokio",
             "flate2",

@@ -14,6 +14,7 @@ use crate::fuzz;
 use crate::infra;
 use crate::setup;
 use crate::stage::{Outcome, Stages};
+use crate::vm;
 use crate::workspace::Workspace;
 
 /// One check of the whole checkout.
@@ -52,6 +53,7 @@ const CHECKS: &[Check] = &[
     Check { name: "tests", job: "unit and flow tests", run: build::tests },
     Check { name: "doctests", job: "examples in the documentation", run: build::doctests },
     Check { name: "aws", job: "attacks and flows on an emulated deployment", run: aws::check },
+    Check { name: "vm", job: "flows on the enclave's image, booted", run: vm::check },
     Check { name: "fuzz", job: "seeds of the fuzz targets", run: fuzz::replay },
 ];
 

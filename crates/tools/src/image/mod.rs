@@ -1,7 +1,7 @@
 //! `./dev build enclave`: kernel and program from source, and the enclave's image out of them.
 
-mod kernel;
-mod program;
+pub(crate) mod kernel;
+pub(crate) mod program;
 
 use std::path::Path;
 

@@ -14,7 +14,7 @@ const NEVER: [&str; 5] =
     ["crates/testkit/", "sharekeep_testkit", "sharekeep_local", "/lib64/ld-linux", "/lib/ld-musl"];
 
 /// Builds the enclave's program: static, and without a trace of the folders it was built in.
-pub(super) fn build(workspace: &Workspace) -> Result<PathBuf> {
+pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     install_target()?;
     let cargo_home = match env::var_os("CARGO_HOME") {
         Some(folder) => PathBuf::from(folder),
