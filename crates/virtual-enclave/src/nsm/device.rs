@@ -90,6 +90,9 @@ impl Chain {
             let length = part.len() as usize;
             if part.is_write_only() {
                 let length = length.min(left);
+                if length == 0 {
+                    continue;
+                }
                 left -= length;
                 // Before work is done for an answer that has no place.
                 if !GuestMemory::check_range(memory, part.addr(), length, Permissions::Write) {
@@ -111,18 +114,20 @@ impl Device {
     /// Answers all that is in the queue. A chain that makes no sense is given back empty.
     fn work(&mut self, queue: &VringMutex) -> io::Result<()> {
         let Some(memory) = self.memory.clone() else { return Ok(()) };
+        let memory = memory.memory();
         let chains: Vec<_> = {
             let mut state = queue.get_mut();
-            let chains = state.get_queue_mut().iter(memory.memory()).map_err(io::Error::other)?;
-            // No more than the queue has: a guest could add while they are counted.
+            let chains = state.get_queue_mut().iter(memory.clone()).map_err(io::Error::other)?;
+            // No more than the queue has: the guest may add some while they are taken.
             chains.take(usize::from(QUEUE_ENTRIES)).collect()
         };
         for chain in chains {
             let head = chain.head_index();
-            for (head, written) in match Chain::read(chain, &memory.memory()) {
-                Some(chain) => self.step(chain, &memory.memory()),
+            let done = match Chain::read(chain, &memory) {
+                Some(chain) => self.step(chain, &memory),
                 None => vec![(head, 0)],
-            } {
+            };
+            for (head, written) in done {
                 queue.add_used(head, written).map_err(io::Error::other)?;
             }
         }
@@ -221,5 +226,154 @@ impl VhostUserBackendMut for Device {
             Some(queue) => self.work(queue).or(Ok(())),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_nitro_enclaves_nsm_api::api::{ErrorCode, Request, Response};
+    use sharekeep_testkit::NsmRoot;
+    use virtio_bindings::virtio_ring::{VRING_DESC_F_NEXT, VRING_DESC_F_WRITE};
+    use virtio_queue::desc::{RawDescriptor, split::Descriptor};
+    use virtio_queue::mock::MockSplitQueue;
+
+    const WRITE: u16 = VRING_DESC_F_WRITE as u16;
+    const NEXT: u16 = VRING_DESC_F_NEXT as u16;
+    /// Behind the rings, which are at the beginning.
+    const REQUEST: u64 = 0x1_0000;
+    const ROOM: u64 = 0x2_0000;
+    const END: u64 = 0x10_0000;
+
+    fn memory() -> GuestMemoryMmap {
+        GuestMemoryMmap::from_ranges(&[(GuestAddress(0), END as usize)]).unwrap()
+    }
+
+    /// What the device did with chains of descriptors `(address, length, flags, next)`, the first
+    /// of each being a head: heads given back with the bytes written.
+    fn given_back(
+        memory: &GuestMemoryMmap,
+        descriptors: &[(u64, u32, u16, u16)],
+        heads: &[u16],
+    ) -> Vec<(u32, u32)> {
+        let guest = MockSplitQueue::new(memory, QUEUE_ENTRIES);
+        for (index, (address, length, flags, next)) in (0..).zip(descriptors) {
+            let descriptor = Descriptor::new(*address, *length, *flags, *next);
+            guest.desc_table().store(index, RawDescriptor::from(descriptor)).unwrap();
+        }
+        for (index, head) in heads.iter().enumerate() {
+            guest.avail().ring().ref_at(index).unwrap().store(*head);
+        }
+        guest.avail().idx().store(heads.len() as u16);
+
+        let shared = GuestMemoryAtomic::new(memory.clone());
+        let queue = VringMutex::new(shared.clone(), QUEUE_ENTRIES).unwrap();
+        queue.set_queue_size(QUEUE_ENTRIES);
+        let rings = (guest.desc_table_addr(), guest.avail_addr(), guest.used_addr());
+        queue.set_queue_info(rings.0.0, rings.1.0, rings.2.0).unwrap();
+        queue.set_queue_ready(true);
+        let leaf = NsmRoot::ephemeral().unwrap().issue_leaf("i-0test-enc1", [[1; 48]; 3]).unwrap();
+        let mut device = Device { nsm: SoftNsm::new(leaf), memory: Some(shared), request: None };
+        device.work(&queue).unwrap();
+
+        let done = usize::from(guest.used().idx().load());
+        (0..done)
+            .map(|index| guest.used().ring().ref_at(index).unwrap().load())
+            .map(|element| (element.id(), element.len()))
+            .collect()
+    }
+
+    fn put(memory: &GuestMemoryMmap, request: &Request) -> u32 {
+        let mut bytes = Vec::new();
+        ciborium::into_writer(request, &mut bytes).unwrap();
+        memory.write_slice(&bytes, GuestAddress(REQUEST)).unwrap();
+        bytes.len() as u32
+    }
+
+    fn answered(memory: &GuestMemoryMmap, length: u32) -> Response {
+        let mut bytes = vec![0; length as usize];
+        memory.read_slice(&mut bytes, GuestAddress(ROOM)).unwrap();
+        ciborium::from_reader(&bytes[..]).unwrap()
+    }
+
+    fn attestation() -> Request {
+        Request::Attestation { user_data: None, nonce: None, public_key: None }
+    }
+
+    #[test]
+    fn a_request_and_the_room_for_its_answer_come_as_the_driver_sends_them() {
+        let memory = memory();
+        let length = put(&memory, &attestation());
+        let apart = [(REQUEST, length, 0, 0), (ROOM, 0x3000, WRITE, 0)];
+        let done = given_back(&memory, &apart, &[0, 1]);
+        assert!(matches!(done[..], [(0, 0), (1, 3000..)]), "{done:?}");
+        assert!(matches!(answered(&memory, done[1].1), Response::Attestation { .. }));
+
+        let in_pieces = [
+            (REQUEST, 4, NEXT, 1),
+            (REQUEST + 4, length - 4, NEXT, 2),
+            (ROOM, 1000, NEXT | WRITE, 3),
+            (ROOM + 1000, 0x2000, WRITE, 0),
+        ];
+        let done = given_back(&memory, &in_pieces, &[0]);
+        assert!(matches!(done[..], [(0, 3000..)]), "{done:?}");
+        assert!(matches!(answered(&memory, done[0].1), Response::Attestation { .. }));
+    }
+
+    #[test]
+    fn a_chain_that_leaves_the_guest_s_memory_is_given_back_and_the_next_is_answered() {
+        let memory = memory();
+        let length = put(&memory, &Request::GetRandom);
+        let last = END - 1;
+        for outside in [(last, 2, 0), (u64::MAX, 2, 0), (last, 2, WRITE), (u64::MAX, 2, WRITE)] {
+            let (address, size, flags) = outside;
+            let chains =
+                [(address, size, flags, 0), (REQUEST, length, NEXT, 2), (ROOM, 0x3000, WRITE, 0)];
+            let done = given_back(&memory, &chains, &[0, 1]);
+            assert!(matches!(done[..], [(0, 0), (1, 256..)]), "{outside:x?} {done:?}");
+        }
+    }
+
+    #[test]
+    fn requests_of_gigabytes_and_chains_without_an_end_are_read_up_to_the_longest_request() {
+        let memory = memory();
+        let mut huge: Vec<_> = (1..63).map(|next| (REQUEST, 0xf_0000, NEXT, next)).collect();
+        huge.push((ROOM, 0x3000, WRITE, 0));
+        let [(0, written)] = given_back(&memory, &huge, &[0])[..] else { panic!("one answer") };
+        let answer = answered(&memory, written);
+        assert!(matches!(answer, Response::Error(ErrorCode::InputTooLarge)));
+
+        let endless = [(REQUEST, 0x1000, NEXT, 0)];
+        let waits = given_back(&memory, &endless, &[0]);
+        assert_eq!(waits, []);
+    }
+
+    #[test]
+    fn nothing_is_written_past_the_room_there_is() {
+        let memory = memory();
+        let length = put(&memory, &attestation());
+        for room in [1, 20, 100] {
+            memory.write_slice(&[0xee; 200], GuestAddress(ROOM)).unwrap();
+            let chain = [(REQUEST, length, NEXT, 1), (ROOM, room, WRITE, 0)];
+            let [(0, written)] = given_back(&memory, &chain, &[0])[..] else { panic!("no answer") };
+            assert!(written <= room);
+            let mut after = [0; 100];
+            memory.read_slice(&mut after, GuestAddress(ROOM + u64::from(room))).unwrap();
+            assert_eq!(after, [0xee; 100]);
+            if room > 20 {
+                let answer = answered(&memory, written);
+                assert!(matches!(answer, Response::Error(ErrorCode::BufferTooSmall)));
+            }
+        }
+    }
+
+    #[test]
+    fn one_request_waits_for_room_and_a_second_takes_its_place() {
+        let memory = memory();
+        let length = put(&memory, &Request::GetRandom);
+        let request = (REQUEST, length, 0, 0);
+        let chains = [request, request, (ROOM, 0x3000, WRITE, 0), (ROOM, 0x3000, WRITE, 0)];
+        let done = given_back(&memory, &chains, &[0, 1, 2, 3]);
+        assert!(matches!(done[..], [(0, 0), (1, 0), (2, 256..), (3, 0)]), "{done:?}");
     }
 }
