@@ -10,8 +10,9 @@
 //! For tests only. Nothing here protects the guest from its host: QEMU emulates memory that this
 //! process can read. The guest is not trusted: what it writes into the device's queue is bounded
 //! before it is looked at. Two things differ from Nitro, and neither is measured there or here: the
-//! parent's context id is 2 instead of 3, and QEMU appends its devices (`virtio_mmio.device=…`) to the
-//! command line, as Nitro's hypervisor does with its own.
+//! parent's context id is 2 instead of 3, and other words stand behind the image's command line than
+//! Nitro's hypervisor puts there: QEMU's own about its devices (`virtio_mmio.device=…`), and two about
+//! the clock, which this crate adds.
 //!
 //! ```no_run
 //! use sharekeep_testkit::{NsmRoot, SoftNsm};
@@ -32,6 +33,7 @@
 //! ```
 
 mod bridge;
+mod clock;
 mod error;
 mod heartbeat;
 mod machine;

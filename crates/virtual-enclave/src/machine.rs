@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::process::{Process, last_lines};
-use crate::{Error, Tools, bridge, heartbeat, nsm};
+use crate::{Error, Tools, bridge, clock, heartbeat, nsm};
 
 /// How long the guest may take until it sends its heartbeat. It takes about a second alone on a core.
 const HEARTBEAT_WITHIN: Duration = Duration::from_secs(120);
@@ -93,7 +93,10 @@ impl Machine {
         vsock.makes(&file(VHOST), &file(VSOCK_LOG)).await?;
         let attached = Attached::new(module, file(NSM))?;
 
-        let arguments = qemu_arguments(image.command_line(), settings.memory_mib);
+        let arguments = qemu_arguments(
+            &format!("{}{}", image.command_line(), clock::words()),
+            settings.memory_mib,
+        );
         let at = Instant::now();
         let mut qemu = Process::start(&tools.qemu, &arguments, &folder, QEMU_LOG)?;
         let console = file(CONSOLE);
