@@ -150,7 +150,7 @@ mod tests {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let config = fs::read_to_string(root.join(CONFIG)).expect("it is part of the checkout");
         let mut options = overruled(&config, "");
-        assert!(options.len() > 50);
+        assert!(options.len() > 40);
         options.sort_unstable();
         let all = options.len();
         options.dedup();
