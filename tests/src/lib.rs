@@ -18,6 +18,7 @@
 pub mod aws;
 pub mod ceremony;
 pub mod deployment;
+pub mod flow;
 pub mod hostile;
 pub mod message;
 pub mod passcode;
