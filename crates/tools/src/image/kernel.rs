@@ -9,7 +9,7 @@ use crate::stage::Outcome;
 use crate::workspace::Workspace;
 
 /// What is turned on over the smallest configuration; relative to the root.
-pub(super) const CONFIG: &str = "crates/image/kernel.config";
+pub(crate) const CONFIG: &str = "crates/image/kernel.config";
 
 /// The source as Debian distributes it, without Debian's patches; the hash is that of its signed `.dsc`.
 const SOURCE: &str = "linux_6.12.107.orig.tar.xz";
@@ -37,15 +37,15 @@ pub(super) const SETTINGS: &[&str] =
     &["ARCH", "CROSS_COMPILE", "HOST", "KBUILD_", "KCFLAGS", "KCPPFLAGS", "LLVM", "MAKEFLAGS"];
 
 /// A kernel that was built.
-pub(super) struct Kernel {
+pub(crate) struct Kernel {
     /// The bzImage.
-    pub(super) file: PathBuf,
+    pub(crate) file: PathBuf,
     /// The archive it was built from.
-    pub(super) source: PathBuf,
+    pub(crate) source: PathBuf,
 }
 
 /// Builds the kernel, or finds the one that the same source, configuration and compiler made.
-pub(super) fn build(workspace: &Workspace) -> Result<Kernel> {
+pub(crate) fn build(workspace: &Workspace) -> Result<Kernel> {
     let cache = workspace.cache().join("kernel");
     fs::create_dir_all(&cache).context("cannot write to .cache")?;
     let source = fetch(&cache)?;

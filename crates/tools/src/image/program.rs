@@ -32,7 +32,7 @@ pub(super) const SETTINGS: &[&str] = &[
 ];
 
 /// Builds the enclave's program: static, and without a trace of the folders it was built in.
-pub(super) fn build(workspace: &Workspace) -> Result<PathBuf> {
+pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     install_target()?;
     let cargo_home = match env::var_os("CARGO_HOME") {
         Some(folder) => PathBuf::from(folder),
