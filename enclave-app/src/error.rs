@@ -14,6 +14,18 @@ pub enum Error {
     /// The NSM refused or answered something else.
     #[error("the nsm failed: {0}")]
     Nsm(&'static str),
+    /// The kernel refused a step without which a guest serves nobody.
+    #[error("the guest cannot {0}")]
+    Guest(&'static str, #[source] io::Error),
+    /// Nothing that could be a key may be drawn.
+    #[error("no randomness: {0}")]
+    Randomness(&'static str),
+    /// The NSM's measurements are zero: whoever started the enclave can look into it.
+    #[error("this enclave runs in debug mode")]
+    DebugMode,
+    /// Nobody answers a sign of life.
+    #[error("no parent answers")]
+    NoParent,
     /// The clock differs from the NSM's by more than the allowed skew.
     #[error("the clock is {0} s away from the nsm's")]
     Clock(u64),

@@ -16,6 +16,7 @@
 //! | [`core`] | the decisions: pure, given records, time and randomness |
 //! | [`record`] | the plaintexts of sealed records, encoded explicitly |
 //! | [`kms`], [`net`] | the real KMS client and TLS |
+//! | [`guest`] | what the first program of the image does before anything is served |
 //! | [`work`] | bounded CPU: worker threads, and primes in idle time |
 //! | [`Enclave`], [`serve`] | drives the core's wishes, and serves it over a Unix socket or vsock |
 //!
@@ -30,6 +31,7 @@ mod backoff;
 pub mod core;
 mod enclave;
 mod error;
+pub mod guest;
 pub mod kms;
 mod kms_health;
 pub mod net;

@@ -1,9 +1,10 @@
-//! The enclave's program: the real NSM, KMS over the host's egress proxy, HTTP over vsock. It has
-//! no switch that weakens anything: what differs between deployments is in the trust
-//! configuration, which is measured with the image.
+//! The first and only program of the enclave's image: it makes the guest ready, then serves. The real
+//! NSM, KMS over the host's egress proxy, HTTP over vsock. It has no arguments and no switch that
+//! weakens anything: what differs between deployments is in the trust configuration, which is measured
+//! with the image.
 
-use anyhow::Context;
-use clap::Parser;
+use anyhow::{Context, bail, ensure};
+use sharekeep_enclave_app::guest::{find_parent, keep_clock, prepare, quiet_panics, say};
 use sharekeep_enclave_app::kms::KmsClient;
 use sharekeep_enclave_app::ports::{
     Address, CredentialsFromHost, EgressProxy, IssuerKeysOverEgress, KernelEntropy, NitroNsm,
@@ -11,65 +12,66 @@ use sharekeep_enclave_app::ports::{
 };
 use sharekeep_enclave_app::{Enclave, Limits, Listener, Settings, Trust, serve};
 use sharekeep_vsock::ANY_CID;
-use std::path::PathBuf;
+use std::convert::Infallible;
+use std::process::ExitCode;
 use std::sync::Arc;
-use tokio::signal::unix::{SignalKind, signal};
+use std::{fs, future, process};
 
-/// The program in the enclave.
-#[derive(Parser)]
-struct Arguments {
-    /// The trust configuration (CBOR), measured with the image.
-    #[arg(long, default_value = "/trust.cbor")]
-    trust: PathBuf,
-    /// The vsock port to serve on.
-    #[arg(long, default_value_t = 5000)]
-    port: u32,
-    /// The context id of the parent instance, where the egress proxy is.
-    #[arg(long, default_value_t = 3)]
-    parent_cid: u32,
-    /// The vsock port of the egress proxy.
-    #[arg(long, default_value_t = 8000)]
-    egress_port: u32,
-    /// The vsock port where the host hands KMS credentials out. They open nothing without this
-    /// image's attestation.
-    #[arg(long, default_value_t = 8001)]
-    credentials_port: u32,
+/// The trust configuration (CBOR), a ramdisk of its own.
+const TRUST: &str = "/trust.cbor";
+/// Largest trust configuration read.
+const MAX_TRUST_BYTES: u64 = sharekeep_schemas::trust::MAX_TRUST_BYTES as u64;
+/// The vsock port to serve on.
+const PORT: u32 = 5000;
+/// The parent's vsock port of the egress proxy.
+const EGRESS_PORT: u32 = 8000;
+/// The parent's vsock port where the host hands KMS credentials out. They open nothing without this
+/// image's attestation.
+const CREDENTIALS_PORT: u32 = 8001;
+
+fn main() -> ExitCode {
+    quiet_panics();
+    let Err(error) = run();
+    say(format_args!("the enclave ends: {error:#}"));
+    ExitCode::FAILURE
 }
 
-/// Largest trust configuration file read.
-const MAX_TRUST_FILE_BYTES: u64 = sharekeep_schemas::trust::MAX_TRUST_BYTES as u64;
+fn run() -> anyhow::Result<Infallible> {
+    ensure!(process::id() == 1, "it is the first program of its image and runs nowhere else");
+    // Fixed: no variable of the environment makes it say more.
+    tracing_subscriber::fmt().json().with_max_level(tracing::Level::WARN).init();
+    let nsm = Arc::new(prepare()?);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.context("threads")?.block_on(serve_for_ever(nsm))
+}
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    tracing_subscriber::fmt().json().with_env_filter("warn").init();
-    let arguments = Arguments::parse();
-    let size = std::fs::metadata(&arguments.trust).context("the trust configuration")?.len();
-    anyhow::ensure!(size <= MAX_TRUST_FILE_BYTES, "the trust configuration is too large");
-    let trust_bytes = std::fs::read(&arguments.trust).context("the trust configuration")?;
+async fn serve_for_ever(nsm: Arc<NitroNsm>) -> anyhow::Result<Infallible> {
+    let size = fs::metadata(TRUST).context("the trust configuration")?.len();
+    ensure!(size <= MAX_TRUST_BYTES, "the trust configuration is too large");
+    let trust_bytes = fs::read(TRUST).context("the trust configuration")?;
     let trust = Trust::from_bytes(&trust_bytes)?;
-    let nsm = Arc::new(NitroNsm::open()?);
-    let parent = |port| Address::Vsock { cid: arguments.parent_cid, port };
-    let egress = Arc::new(EgressProxy::new(parent(arguments.egress_port)));
+    // Before the parent hears that the guest is up: whoever connects then must find somebody.
+    let address = Address::Vsock { cid: ANY_CID, port: PORT };
+    let listener = Listener::bind(&address).context("the vsock port")?;
+    let parent_cid = find_parent().await?;
+    let parent = |port| Address::Vsock { cid: parent_cid, port };
+    let egress = Arc::new(EgressProxy::new(parent(EGRESS_PORT)));
     let clock = Arc::new(SystemClock);
-    let handed_out = parent(arguments.credentials_port);
-    let credentials = Arc::new(CredentialsFromHost::new(handed_out, clock.clone()));
+    let credentials = Arc::new(CredentialsFromHost::new(parent(CREDENTIALS_PORT), clock.clone()));
     let kms = Arc::new(KmsClient::new(&trust, egress.clone(), nsm.clone(), credentials)?);
     let limits = Limits::default();
     let connections = limits.connections;
     let ports = Ports {
-        nsm,
+        nsm: nsm.clone(),
         kms,
         clock,
         entropy: Arc::new(KernelEntropy),
         issuer_keys: Arc::new(IssuerKeysOverEgress::new(egress)),
     };
     let enclave = Enclave::new(Settings { trust_bytes, limits }, ports)?;
-    let address = Address::Vsock { cid: ANY_CID, port: arguments.port };
-    let listener = Listener::bind(&address).context("the vsock port")?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    serve(listener, enclave, connections, async move {
-        terminate.recv().await;
-    })
-    .await?;
-    Ok(())
+    tokio::spawn(keep_clock(nsm));
+    say(format_args!("serves on vsock port {PORT}, its parent is {parent_cid}"));
+    // An enclave is terminated by its power being cut: there is no signal to wait for.
+    serve(listener, enclave, connections, future::pending()).await?;
+    bail!("nobody stops it")
 }

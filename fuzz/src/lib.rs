@@ -7,7 +7,7 @@
 pub mod fixed;
 mod targets;
 
-use targets::{channel, client, enclave, functions, host, messages, mpc, recovery, schemas};
+use targets::{channel, client, enclave, functions, host, image, messages, mpc, recovery, schemas};
 
 /// Names and what they run. A name begins with the folder whose decoder it is about.
 pub const TARGETS: &[(&str, fn(&[u8]))] = &[
@@ -34,6 +34,8 @@ pub const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("functions_request", functions::request),
     ("functions_store", functions::store),
     ("host_connect", host::connect),
+    ("image_file", image::file),
+    ("image_manifest", image::manifest),
     ("messages_bitcoin_psbt", messages::bitcoin_psbt),
     ("messages_bitcoin_transaction", messages::bitcoin_transaction),
     ("messages_ethereum_transaction", messages::ethereum_transaction),
@@ -50,6 +52,7 @@ pub const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("recovery_code", recovery::code),
     ("recovery_factor_set", recovery::factor_set),
     ("recovery_passcode", recovery::passcode),
+    ("release_texts", release::texts),
     ("schemas_enclave", schemas::enclave),
     ("schemas_http", schemas::http),
     ("schemas_ids", schemas::ids),

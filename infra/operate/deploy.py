@@ -7,7 +7,7 @@ failed is given again. Nothing is remembered on this machine.
 import argparse
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -50,6 +50,8 @@ class Deployment:
 
     def run(self) -> None:
         """All steps, in their order."""
+        if self.settings.image:
+            self.settings = replace(self.settings, image=release.image(self.settings.image))
         if self.only == "key":
             return self.key_alone()
         key_arn = self.key_for_service()

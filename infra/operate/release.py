@@ -11,16 +11,17 @@ import os
 import re
 import subprocess
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from botocore.exceptions import ClientError
 
 from operate import Refused
 from operate.agreement import say
-from operate.settings import Image
+from operate.settings import PCRS, Image
 
 ROOT = Path(__file__).resolve().parents[2]
+IMAGE_PROGRAM = ["cargo", "run", "--locked", "--quiet", "-p", "sharekeep-image", "--"]
 # The earliest time that a zip file can name; a real one would make every build another release.
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 FUNCTION_FILES = re.compile(r"\$\{Release\}/([a-z]+)\.zip")
@@ -56,9 +57,40 @@ class Release:
 def build() -> Path:
     """Builds functions and the host's program by `./dev`; returns cargo's folder."""
     for target in ("lambdas", "host"):
-        say(f"$ ./dev build {target}")
-        if subprocess.run([ROOT / "dev", "build", target], cwd=ROOT).returncode != 0:
-            raise Refused(f"`./dev build {target}` failed")
+        _dev_build(target)
+    return _cargo_folder()
+
+
+def image(wanted: Image) -> Image:
+    """An image that is there: built by `./dev` if the settings name none, and the one of its manifest."""
+    if wanted.file is None:
+        _dev_build("enclave", "--trust", str(wanted.trust))
+        made = _cargo_folder() / "enclave"
+        wanted = replace(
+            wanted,
+            file=made / "enclave.eif",
+            measurements=made / "enclave.pcrs.json",
+            manifest=made / "enclave.manifest.json",
+        )
+    if wanted.manifest is not None:
+        words = [*IMAGE_PROGRAM, "verify", str(wanted.file), str(wanted.manifest)]
+        say("$ " + " ".join(words))
+        answer = subprocess.run(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        if answer.returncode != 0:
+            raise Refused(f"{wanted.file} is not the image of {wanted.manifest}")
+        lines = zip(PCRS, wanted.pcrs, strict=True)
+        if answer.stdout.split("\n")[:-1] != [f"{name}: {pcr}" for name, pcr in lines]:
+            raise Refused(f"{wanted.measurements} are not the measurements of {wanted.file}")
+    return wanted
+
+
+def _dev_build(*words: str) -> None:
+    say("$ ./dev build " + " ".join(words))
+    if subprocess.run([ROOT / "dev", "build", *words], cwd=ROOT).returncode != 0:
+        raise Refused(f"`./dev build {words[0]}` failed")
+
+
+def _cargo_folder() -> Path:
     return ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
 
 

@@ -32,11 +32,13 @@ class Account:
 
 @dataclass(frozen=True)
 class Image:
-    """An enclave image and where its measurements are written; both may be built only later."""
+    """An enclave image and where its measurements are written; without them, it is built."""
 
-    file: Path
-    measurements: Path
-    # The trust configuration in it, for the doctor.
+    file: Path | None
+    measurements: Path | None
+    # What the image is held against before it is used.
+    manifest: Path | None = None
+    # The trust configuration in it, for the build and the doctor.
     trust: Path | None = None
 
     @cached_property
@@ -186,12 +188,15 @@ def _account(table: _Table) -> Account:
 
 
 def _image(table: _Table, folder: Path) -> Image:
-    trust = table.text("trust", default=None)
-    image = Image(
-        folder / table.text("file"),
-        folder / table.text("measurements"),
-        folder / trust if trust else None,
-    )
+    def path(name: str, **default) -> Path | None:
+        text = table.text(name, **default)
+        return folder / text if text else None
+
+    if "file" in table.values:
+        more = {name: path(name, default=None) for name in ("manifest", "trust")}
+        image = Image(path("file"), path("measurements"), **more)
+    else:
+        image = Image(None, None, trust=path("trust"))
     table.all_known()
     return image
 

@@ -8,18 +8,10 @@ use sharekeep_schemas::sealed::{CeremonyAborted, CeremonyAnswer, Plain, WalletCh
 use sharekeep_schemas::{CeremonyState, ProblemCode, WalletStatus, codec};
 use sharekeep_tests::ceremony::{Running, decode, encode, new_wallet_id};
 use sharekeep_tests::message::note;
-use sharekeep_tests::{Deployment, SealedPost, Site, User};
+use sharekeep_tests::{Deployment, Site, User, flow};
 
 /// Tables that an ended ceremony changes beside the traces of a refusal: its record says aborted.
 const ABORTED: &[&str] = &["limits", "idempotency", "ceremonies"];
-
-/// Starts a key generation and makes its second step, unsent.
-async fn second_step(alice: &User<'_>) -> (Running<sharekeep_mpc::KeyShare>, SealedPost) {
-    let mut running = alice.start_keygen(new_wallet_id());
-    let answer = running.start.open(&running.start.send(alice.deployment).await);
-    let post = alice.next_step(&mut running, &answer).unwrap();
-    (running, post)
-}
 
 async fn state_of(alice: &User<'_>, running: &Running<sharekeep_mpc::KeyShare>) -> CeremonyState {
     alice.get(&format!("/v1/ceremonies/{}", running.id)).await.json::<CeremonyView>().state
@@ -29,7 +21,7 @@ async fn state_of(alice: &User<'_>, running: &Running<sharekeep_mpc::KeyShare>) 
 async fn a_repeated_step_gets_the_same_answer_and_changes_nothing() {
     let deployment = Deployment::start().await;
     let alice = User::signed_in(&deployment, "alice").await;
-    let (mut running, mut post) = second_step(&alice).await;
+    let (mut running, mut post) = alice.second_step().await;
     let first = post.send(&deployment).await;
     assert_eq!(first.status, 200);
     let records = deployment.records();
@@ -47,7 +39,7 @@ async fn a_repeated_step_gets_the_same_answer_and_changes_nothing() {
 async fn a_changed_step_ends_the_ceremony() {
     let deployment = Deployment::start().await;
     let alice = User::signed_in(&deployment, "alice").await;
-    let (running, post) = second_step(&alice).await;
+    let (running, post) = alice.second_step().await;
     assert_eq!(post.send(&deployment).await.status, 200);
     let before = Before::of(&deployment);
     let changed = alice.step(running.id, 2, vec![ByteBuf::from(vec![0])]);
@@ -64,7 +56,7 @@ async fn a_changed_step_ends_the_ceremony() {
 async fn a_changed_start_ends_the_ceremony_before_it_makes_anything() {
     let deployment = Deployment::start().await;
     let alice = User::signed_in(&deployment, "alice").await;
-    let (running, post) = second_step(&alice).await;
+    let (running, post) = alice.second_step().await;
     let before = Before::of(&deployment);
     // Another body for step 1, which was taken.
     let changed = alice.step(running.id, 1, vec![]);
@@ -82,7 +74,7 @@ async fn a_changed_start_ends_the_ceremony_before_it_makes_anything() {
 async fn a_skipped_step_is_refused_and_the_ceremony_goes_on() {
     let deployment = Deployment::start().await;
     let alice = User::signed_in(&deployment, "alice").await;
-    let (running, post) = second_step(&alice).await;
+    let (running, post) = alice.second_step().await;
     let before = Before::of(&deployment);
     for step in [3, 7, u32::MAX] {
         let skipped = alice.step(running.id, step, vec![]);
@@ -117,7 +109,7 @@ async fn a_start_that_comes_again_under_another_key_is_refused() {
 async fn a_step_that_does_not_parse_is_refused_and_the_ceremony_goes_on() {
     let deployment = Deployment::start().await;
     let alice = User::signed_in(&deployment, "alice").await;
-    let (running, honest) = second_step(&alice).await;
+    let (running, honest) = alice.second_step().await;
     let before = Before::of(&deployment);
     let noise = alice.step(running.id, 2, vec![ByteBuf::from(vec![0xff; 100])]);
     assert_eq!(noise.send(&deployment).await.problem(), ProblemCode::MalformedRequest);
@@ -129,7 +121,7 @@ async fn a_step_that_does_not_parse_is_refused_and_the_ceremony_goes_on() {
 async fn a_message_of_another_ceremony_ends_this_one() {
     let deployment = Deployment::start().await;
     let alice = User::signed_in(&deployment, "alice").await;
-    let (running, honest) = second_step(&alice).await;
+    let (running, honest) = alice.second_step().await;
     let mut other = alice.start_keygen(new_wallet_id());
     let answer: CeremonyAnswer = other.start.open(&other.start.send(&deployment).await);
     let foreign = other.device.step(decode(&answer.messages)).unwrap();
@@ -146,7 +138,7 @@ async fn another_users_ceremony_does_not_exist() {
     let deployment = Deployment::start().await;
     let alice = User::signed_in(&deployment, "alice").await;
     let bob = User::signed_in(&deployment, "bob").await;
-    let (running, honest) = second_step(&alice).await;
+    let (running, honest) = alice.second_step().await;
     let before = Before::of(&deployment);
     let step = bob.step(running.id, 2, vec![]);
     let abort = bob.post(&format!("/v1/ceremonies/{}/abort", running.id), &Plain::default());
@@ -163,7 +155,7 @@ async fn another_users_ceremony_does_not_exist() {
 async fn an_aborted_ceremony_is_over() {
     let deployment = Deployment::start().await;
     let alice = User::signed_in(&deployment, "alice").await;
-    let (running, next) = second_step(&alice).await;
+    let (running, next) = alice.second_step().await;
     let path = format!("/v1/ceremonies/{}/abort", running.id);
     let before = Before::of(&deployment);
     let aborted: CeremonyAborted = alice.ask(&path, &Plain::default()).await;
@@ -230,15 +222,5 @@ async fn a_wallet_id_that_exists_is_not_taken_again() {
 
 #[tokio::test]
 async fn a_ceremony_that_the_enclave_forgot_does_not_harm_the_wallet() {
-    let mut deployment = Deployment::start().await;
-    let (device, device_key, session_key, wallet) = {
-        let alice = User::signed_in(&deployment, "alice").await;
-        let wallet = alice.create_wallet().await;
-        second_step(&alice).await;
-        (alice.device, alice.device_key, alice.session_key, wallet)
-    };
-    deployment.stack.restart_enclave().await.unwrap();
-    let mut alice = User::arrive(&deployment, "alice").await;
-    (alice.device, alice.device_key, alice.session_key) = (device, device_key, session_key);
-    alice.sign(&wallet, &note("after the crash")).await;
+    flow::a_lost_ceremony_harms_no_wallet(Deployment::start().await).await;
 }

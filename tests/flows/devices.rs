@@ -124,7 +124,7 @@ async fn a_share_without_a_factor_and_a_factor_without_the_share_restore_nothing
     let bobs = bob.create_wallet().await;
     let stranger = RecoverySeed::generate(&mut rand_core::OsRng);
     let tablet = User::newcomer(&deployment, "alice").await;
-    let forged = sharekeep_tests::ceremony::Wallet { id: wallet.id, share: bobs.share };
+    let forged = sharekeep_tests::ceremony::Wallet { id: wallet.id, ..bobs };
     for (seed, wallet) in [(&stranger, &wallet), (&owner.seed, &forged)] {
         let restore = tablet.restoring(seed, 1, &[wallet], &[]);
         assert_eq!(restore.send(&deployment).await.problem(), ProblemCode::PossessionInvalid);

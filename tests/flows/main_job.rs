@@ -1,37 +1,10 @@
 //! The main job with the client's own SDK: sign in, make a wallet of each scheme, sign, restart the
 //! whole stack, sign again.
 
-use sharekeep::{Home, NewFactor, NewWallet};
+use sharekeep::{NewFactor, NewWallet};
 use sharekeep_schemas::{Protocol, Scheme};
-use sharekeep_tests::message::note;
-use sharekeep_tests::phone::{new_home, passphrase};
-use sharekeep_tests::primes::published_primes;
+use sharekeep_tests::flow::main_job;
 use sharekeep_tests::{Deployment, Phone, Site};
-
-/// Makes a wallet, signs, restarts everything, signs again; then with the old session gone.
-pub(crate) async fn main_job(deployment: Deployment, scheme: Scheme, protocol: Protocol) {
-    let homes = tempfile::tempdir().unwrap();
-    let directory = homes.path().join("home");
-    let device = Phone::sign_in(&deployment, new_home(&deployment, &directory), "alice").await;
-    device.set_up(vec![NewFactor::recovery_code()]).await;
-    if protocol == Protocol::Cggmp24 {
-        deployment.stack.enclave().unwrap().primes().add_set(published_primes(1));
-        device.user().prepare_pair(Some(published_primes(0))).await.unwrap();
-    }
-    let wallet = device.create(scheme, protocol).await;
-    device.sign(wallet, &note("first")).await;
-    let pins = device.client.pins();
-    drop(device);
-
-    let deployment = deployment.restart().await;
-    let home = Home::open(&directory).unwrap().unlock(&passphrase()).unwrap();
-    let device = Phone::sign_in(&deployment, home, "alice").await;
-    device.sign(wallet, &note("after the restart")).await;
-    // The deployment's statement key outlived the enclave.
-    assert!(pins.is_some());
-    let listed = device.client.list_wallets(&device.session).await.unwrap();
-    assert_eq!(listed.iter().map(|w| w.wallet_id).collect::<Vec<_>>(), [wallet]);
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_ed25519_wallet_signs_before_and_after_a_restart() {

@@ -7,16 +7,14 @@ use crate::kms_away::{
     LONG_S, SHORT_S, forgets_what_kms_denies, options, refuses_after_a_data_keys_time,
     signs_while_kms_throttles,
 };
-use crate::main_job::main_job;
 use crate::messages::every_kind_of_message_is_signed;
-use crate::passcodes::{wrong, wrong_twice_then_right};
 use crate::restore::{cggmp24_comes_back_prepared, each_factor_restores};
-use crate::sign_in::password_opens_a_session;
 use sharekeep::Home;
 use sharekeep_enclave_app::Limits;
 use sharekeep_local::stack::StackOptions;
 use sharekeep_schemas::{Protocol, Scheme};
 use sharekeep_tests::aws::photograph;
+use sharekeep_tests::flow::{main_job, password_opens_a_session, wrong, wrong_twice_then_right};
 use sharekeep_tests::message::note;
 use sharekeep_tests::phone::{passphrase, with_passcode};
 use sharekeep_tests::{Deployment, Phone, Request, Site};

@@ -2,13 +2,14 @@
 
 use crate::items::{items, only_item, put, sealed_len};
 use serde_json::{Value, json};
-use sharekeep::{Error, NewFactor};
+use sharekeep::NewFactor;
 use sharekeep_enclave_app::Limits;
 use sharekeep_local::stack::StackOptions;
 use sharekeep_recovery::passcode::KE2_BYTES;
-use sharekeep_schemas::http::{EventView, FactorView, Page};
+use sharekeep_schemas::http::{FactorView, Page};
 use sharekeep_schemas::sealed::{GuessFinished, GuessStarted};
 use sharekeep_schemas::{EventKind, FactorId, FactorKind, ProblemCode};
+use sharekeep_tests::flow::{count_events, wrong, wrong_twice_then_right};
 use sharekeep_tests::hostile::HostileFunction;
 use sharekeep_tests::message::note;
 use sharekeep_tests::phone::{passcode, with_code, with_passcode};
@@ -33,47 +34,9 @@ async fn with_a_passcode<'d>(deployment: &'d Deployment, name: &str) -> (User<'d
     (user, made.id())
 }
 
-fn count(events: &[EventView], kind: EventKind) -> usize {
-    events.iter().filter(|event| event.kind == kind).count()
-}
-
 /// The item of one factor.
 fn factor_item(deployment: &Deployment, factor: FactorId) -> (String, Value) {
     only_item(deployment, "factors", |item| item["sk"]["S"] == format!("factor#{factor}"))
-}
-
-pub(crate) fn wrong(error: &Error) -> u32 {
-    match error {
-        Error::WrongPasscode { guesses_left, .. } => *guesses_left,
-        other => panic!("{other}"),
-    }
-}
-
-/// Loses a device, guesses wrong twice, guesses right, signs.
-pub(crate) async fn wrong_twice_then_right(deployment: Deployment) {
-    let homes = tempfile::tempdir().unwrap();
-    let old = Phone::fresh(&deployment, &homes.path().join("old"), "alice").await;
-    old.set_up_with_passcode(RIGHT).await;
-    let wallet = old.create_frost().await;
-    let new = Phone::fresh(&deployment, &homes.path().join("new"), "alice").await;
-    for (text, left) in [("4321", 9), ("1243", 8)] {
-        let error = new.restore(with_passcode(text), &[]).await.err().unwrap();
-        assert_eq!(wrong(&error), left);
-        assert!(new.home.recovery().unwrap().is_none(), "nothing was pinned");
-    }
-    new.restore(with_passcode(RIGHT), &[]).await.unwrap();
-    new.sign(wallet, &note("third time lucky")).await;
-
-    let events = old.client.list_events(&old.session).await.unwrap();
-    assert!(events.windows(2).all(|pair| pair[0].at_unix_s >= pair[1].at_unix_s));
-    assert_eq!(count(&events, EventKind::PasscodeGuessed), 2);
-    assert_eq!(count(&events, EventKind::RecoveryUnlocked), 1, "the right one is news too");
-    assert_eq!(count(&events, EventKind::DeviceRegistered), 2);
-    assert_eq!(count(&events, EventKind::FactorsChanged), 1);
-    assert_eq!(count(&events, EventKind::WalletsRestored), 1);
-    // The right one gave all guesses back.
-    let error = new.user().unlock(with_passcode("4321")).await.err().unwrap();
-    assert_eq!(wrong(&error), 9);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,7 +63,7 @@ async fn all_guesses_spent_destroy_the_passcode_and_the_recovery_code_still_rest
         deployment.stack.restart_enclave().await.unwrap();
     }
     let events = old.client.list_events(&old.session).await.unwrap();
-    assert_eq!(count(&events, EventKind::PasscodeDestroyed), 1);
+    assert_eq!(count_events(&events, EventKind::PasscodeDestroyed), 1);
     assert!(new.restore(with_code(&code), &[]).await.unwrap().is_complete());
     new.sign(wallet, &note("by the other factor")).await;
     // Another passcode takes its place.

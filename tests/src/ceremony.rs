@@ -23,6 +23,9 @@ const MAX_MESSAGE_BYTES: usize = 65_536;
 pub struct Wallet {
     pub id: WalletId,
     pub share: KeyShare,
+    /// What stands for its backup. What the user seals is nothing that the service could check, so any
+    /// bytes do.
+    pub backup: Vec<u8>,
 }
 
 /// A ceremony in the middle: the device's side, and what it would say next.
@@ -52,7 +55,7 @@ impl User<'_> {
             }
             other => panic!("key generation ended with {other:?}"),
         }
-        Wallet { id, share }
+        Wallet { id, share, backup: b"sealed to the user's recovery key".to_vec() }
     }
 
     /// Signs a message; the signature has been verified.
@@ -81,6 +84,14 @@ impl User<'_> {
         };
         let start = self.post("/v1/wallets", &payload);
         Running { id: ceremony_id(execution), device, start, step: 1 }
+    }
+
+    /// Starts a key generation and makes its second step, unsent.
+    pub async fn second_step(&self) -> (Running<KeyShare>, SealedPost) {
+        let mut running = self.start_keygen(new_wallet_id());
+        let answer = running.start.open(&running.start.send(self.deployment).await);
+        let post = self.next_step(&mut running, &answer).unwrap();
+        (running, post)
     }
 
     /// Begins a signature without sending anything.

@@ -4,11 +4,12 @@ use crate::aws;
 use sharekeep_local::DataDir;
 use sharekeep_local::process::Supervisor;
 use sharekeep_local::secrecy::Canary;
-use sharekeep_local::stack::{Elsewhere, Stack, StackOptions};
+use sharekeep_local::stack::{Elsewhere, Enclaves, Stack, StackOptions};
 use sharekeep_local::world::{Dump, EmulatedAws, Purpose, World, unused_port};
 use sharekeep_schemas::fleet;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tempfile::TempDir;
 
 /// A running service, seen from outside.
@@ -42,6 +43,7 @@ pub struct Deployment {
     pub stack: Stack,
     dir: TempDir,
     elsewhere: Option<Elsewhere>,
+    enclaves: Option<Arc<dyn Enclaves>>,
 }
 
 /// Tables in which a refused request may leave its traces: nonces, counters, idempotency keys.
@@ -68,9 +70,9 @@ impl Deployment {
     }
 
     async fn start_in(dir: TempDir, options: StackOptions) -> Self {
-        let elsewhere = options.elsewhere.clone();
+        let (elsewhere, enclaves) = (options.elsewhere.clone(), options.enclaves.clone());
         let stack = Stack::start_with(dir.path(), options).await.unwrap();
-        Self { stack, dir, elsewhere }
+        Self { stack, dir, elsewhere, enclaves }
     }
 
     /// The emulated AWS that it is on.
@@ -85,18 +87,18 @@ impl Deployment {
 
     /// The same with other options, where it was before.
     pub async fn restart_with(self, options: StackOptions) -> Self {
-        let Self { stack, dir, elsewhere } = self;
+        let Self { stack, dir, elsewhere, enclaves } = self;
         stack.stop().await;
-        Self::start_in(dir, StackOptions { elsewhere, ..options }).await
+        Self::start_in(dir, StackOptions { elsewhere, enclaves, ..options }).await
     }
 
     /// Stops everything, restores the tables on the emulated AWS to a photograph, and starts again.
     pub async fn restored(self, photograph: PathBuf) -> Self {
-        let Self { stack, dir, elsewhere } = self;
+        let Self { stack, dir, elsewhere, enclaves } = self;
         stack.stop().await;
         let restored = move || aws::restored(elsewhere.unwrap(), &photograph);
         let elsewhere = Some(tokio::task::spawn_blocking(restored).await.unwrap());
-        Self::start_in(dir, StackOptions { elsewhere, ..StackOptions::default() }).await
+        Self::start_in(dir, StackOptions { elsewhere, enclaves, ..StackOptions::default() }).await
     }
 
     /// Stops everything; what it leaves behind.

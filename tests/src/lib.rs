@@ -1,8 +1,10 @@
-//! Flows across crates, and what they need: a stack in a temporary directory or on an emulated AWS
-//! ([`aws`]), and a client made by hand whose requests a test can bend before they leave.
+//! Flows across crates, and what they need: a stack in a temporary directory, on an emulated AWS
+//! ([`aws`]) or with the shipped image as its enclave ([`guests`]), and a client made by hand whose
+//! requests a test can bend before they leave.
 //!
-//! The tests are in `flows/`, one binary, since each would link the whole stack. This crate trusts
-//! nothing and is part of no program. It unwraps where a test could not go on anyway.
+//! The tests are in `flows/`, one binary, since each would link the whole stack, in `crashes/` and in
+//! `vm/`; what more than one of them runs is in [`flow`]. This crate trusts nothing and is part of no
+//! program. It unwraps where a test could not go on anyway.
 //!
 //! ```no_run
 //! # async fn example() {
@@ -18,6 +20,8 @@
 pub mod aws;
 pub mod ceremony;
 pub mod deployment;
+pub mod flow;
+pub mod guests;
 pub mod hostile;
 pub mod message;
 pub mod passcode;

@@ -150,10 +150,9 @@ impl User<'_> {
     }
 }
 
-/// A backup of a wallet. What the user seals is nothing that the service could check, so any bytes
-/// do.
+/// A backup of a wallet.
 pub fn backup(wallet: &Wallet, generation: u64, version: u64) -> SealedBackup {
-    let sealed = b"sealed to the user's recovery key".to_vec();
+    let sealed = wallet.backup.clone();
     SealedBackup { wallet: wallet.id, epoch: 1, generation, version, sealed }
 }
 

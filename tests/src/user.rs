@@ -11,7 +11,7 @@ use sharekeep_channel::attestation::{
 use sharekeep_channel::encapsulation::{PopValue, RequestBinding, ResponseOpener, Sender, Suite};
 use sharekeep_channel::signature::{SessionAlgorithm, SessionSigningKey};
 use sharekeep_local::identity_provider::{Signing, TokenDraft};
-use sharekeep_local::world::TENANT;
+use sharekeep_local::world::{Measurements, TENANT, World};
 use sharekeep_schemas::http::{
     AttestationAnswer, Base64Url, OpenSessionRequest, SealedAnswer, SealedRequest, headers,
 };
@@ -276,18 +276,32 @@ pub fn new_session_key() -> SessionSigningKey {
 pub async fn attest(deployment: &dyn Site) -> EnclaveIdentity {
     let mut nonce = [0; 32];
     OsRng.fill_bytes(&mut nonce);
+    let answer = attestation(deployment, &nonce).await;
+    verified(&answer, &nonce, deployment.world(), deployment.world().measurements()).unwrap()
+}
+
+/// Asks for an attestation document with a nonce.
+pub async fn attestation(deployment: &dyn Site, nonce: &[u8; 32]) -> Answer {
     let mut request = Request::get(&deployment.authority(), "/v1/attestation");
     let text = serde_json::to_value(Base64Url(nonce.to_vec())).unwrap();
     request.query = Some(format!("nonce={}", text.as_str().unwrap()));
-    let answer: AttestationAnswer = request.send(&deployment.authority()).await.json();
-    let world = deployment.world();
-    let [pcr0, pcr1, pcr2] = world.measurements().0.map(Pcr::from_bytes);
+    request.send(&deployment.authority()).await
+}
+
+/// Verifies an attestation document as somebody who trusts the image with these measurements.
+pub fn verified(
+    answer: &Answer,
+    nonce: &[u8; 32],
+    world: &World,
+    trusted: Measurements,
+) -> sharekeep_channel::Result<EnclaveIdentity> {
+    let [pcr0, pcr1, pcr2] = trusted.0.map(Pcr::from_bytes);
     let policy = Policy {
         root_der: world.nsm_root_der(),
         now_unix_s: now_unix_s(),
         max_age: Duration::from_secs(300),
         allowed_pcrs: &[PcrSet { pcr0, pcr1, pcr2 }],
-        nonce: ExpectedNonce::Exactly(&nonce),
+        nonce: ExpectedNonce::Exactly(nonce),
     };
-    verify_enclave(&answer.document.0, &policy).unwrap()
+    verify_enclave(&answer.json::<AttestationAnswer>().document.0, &policy)
 }

@@ -1,11 +1,13 @@
 use sharekeep_trust::Trust;
 
-use crate::{Entry, Error, Image, Ramdisk};
+use crate::{Entry, Error, Image, Ramdisk, foreign};
 
-/// What the kernel of the enclave is told: start again at once after a panic, and talk to the console
-/// that Nitro shows in debug mode only. Words that this kernel does not know would be arguments of the
-/// program, so there are none.
-pub const COMMAND_LINE: &str = "reboot=k panic=1 console=ttyS0";
+/// What the kernel of the enclave is told: start again at once after a panic; talk to the console that
+/// Nitro shows in debug mode only; and count no randomness but the security module's, since what the
+/// processor says may come from whoever emulates one. Words that this kernel does not know would be
+/// arguments of the program, so there are none.
+pub const COMMAND_LINE: &str =
+    "reboot=k panic=1 console=ttyS0 random.trust_cpu=off random.trust_bootloader=off";
 
 /// What an image of the enclave is made of.
 pub struct Parts {
@@ -24,14 +26,15 @@ pub(crate) const RAMDISKS: [&str; 3] = ["boot", "program", "trust"];
 /// two deployments have the first two ramdisks, and so PCR1, in common.
 ///
 /// # Errors
-/// [`Error::Trust`] for a configuration that the enclave would refuse, and those of [`Image::new`].
+/// [`Error::Trust`] for a configuration that the enclave would refuse, [`Error::Foreign`] for a program
+/// with a stand-in in it, and those of [`Image::new`].
 pub fn enclave(parts: Parts) -> Result<Image, Error> {
     Trust::from_bytes(&parts.trust)?;
-    let boot = Ramdisk::new([
-        ("dev/console", Entry::Console),
-        ("proc", Entry::Folder),
-        ("sys", Entry::Folder),
-    ])?;
+    let found = foreign(&parts.program);
+    if !found.is_empty() {
+        return Err(Error::Foreign(found));
+    }
+    let boot = Ramdisk::new([("dev/console", Entry::Console), ("sys", Entry::Folder)])?;
     let program = Ramdisk::new([("init", Entry::Program(parts.program))])?;
     let trust = Ramdisk::new([("trust.cbor", Entry::File(parts.trust))])?;
     Image::new(parts.kernel, COMMAND_LINE, [boot, program, trust])

@@ -23,6 +23,9 @@ pub enum Error {
     /// The trust configuration is one that an enclave would refuse.
     #[error(transparent)]
     Trust(#[from] sharekeep_trust::Error),
+    /// The enclave's program names what only stand-ins, tests and other systems have.
+    #[error("the enclave's program must not name {0:?}")]
+    Foreign(Vec<&'static str>),
     /// The text is no manifest as this crate writes it.
     #[error("not a manifest: {0}")]
     Manifest(String),

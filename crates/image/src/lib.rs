@@ -21,6 +21,7 @@
 mod eif;
 mod enclave;
 mod error;
+mod foreign;
 mod hash;
 mod manifest;
 mod measurements;
@@ -29,7 +30,8 @@ mod ramdisk;
 pub use eif::{Image, MAX_IMAGE_BYTES};
 pub use enclave::{COMMAND_LINE, Parts, enclave};
 pub use error::Error;
+pub use foreign::{FOREIGN, foreign};
 pub use hash::{Digest, Hash, Pcr};
-pub use manifest::{MAX_MANIFEST_BYTES, Manifest, Section};
+pub use manifest::{Compared, MAX_MANIFEST_BYTES, Manifest, Section};
 pub use measurements::Measurements;
 pub use ramdisk::{Entry, Ramdisk};

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
 use sharekeep_image::{
-    Digest, Image, MAX_IMAGE_BYTES, MAX_MANIFEST_BYTES, Manifest, Parts, enclave,
+    Compared, Digest, Image, MAX_IMAGE_BYTES, MAX_MANIFEST_BYTES, Manifest, Parts, enclave,
 };
 
 /// Make or verify the image of an enclave.
@@ -54,6 +54,13 @@ enum Task {
         /// The manifest.
         manifest: PathBuf,
     },
+    /// Compare a published manifest with one of your own build, part by part.
+    Compare {
+        /// The published manifest.
+        published: PathBuf,
+        /// That of the image that you built.
+        built: PathBuf,
+    },
     /// Print the PCRs of an image.
     Pcrs {
         /// The image.
@@ -77,10 +84,11 @@ fn main() -> Result<()> {
             make(parts, source, &inputs, tools, &out)
         }
         Task::Verify { image, manifest } => {
-            let text = String::from_utf8(read(&manifest, MAX_MANIFEST_BYTES)?)?;
-            let manifest = Manifest::parse(&text)?;
-            println!("{}", manifest.verify(&read(&image, MAX_IMAGE_BYTES)?)?);
+            println!("{}", read_manifest(&manifest)?.verify(&read(&image, MAX_IMAGE_BYTES)?)?);
             Ok(())
+        }
+        Task::Compare { published, built } => {
+            compare(&read_manifest(&published)?, &read_manifest(&built)?)
         }
         Task::Pcrs { image } => {
             println!("{}", Image::parse(&read(&image, MAX_IMAGE_BYTES)?)?.measurements());
@@ -121,6 +129,24 @@ fn make(
     }
     println!("{measured}");
     Ok(())
+}
+
+fn compare(published: &Manifest, built: &Manifest) -> Result<()> {
+    let parts = published.compare(built);
+    for Compared { part, same } in &parts {
+        println!("{}  {part}", if *same { "same   " } else { "DIFFERS" });
+    }
+    let differing = parts.iter().filter(|it| !it.same).map(|it| it.part.as_str());
+    let differing: Vec<_> = differing.collect();
+    ensure!(differing.is_empty(), "not the published image: {} differ(s)", differing.join(", "));
+    println!("{}", published.measurements);
+    Ok(())
+}
+
+fn read_manifest(path: &Path) -> Result<Manifest> {
+    let text = String::from_utf8(read(path, MAX_MANIFEST_BYTES)?);
+    let no_text = || format!("{} is no text", path.display());
+    Ok(Manifest::parse(&text.with_context(no_text)?)?)
 }
 
 fn read(path: &Path, most: usize) -> Result<Vec<u8>> {

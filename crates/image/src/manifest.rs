@@ -136,4 +136,46 @@ impl Manifest {
         }
         Ok(found.measurements)
     }
+
+    /// Holds what somebody built again against what was published, part by part, in the order in which
+    /// they are read.
+    pub fn compare(&self, built: &Self) -> Vec<Compared> {
+        let (published, built) = (self.parts(), built.parts());
+        let missing = built.iter().filter(|(name, _)| published.iter().all(|(it, _)| it != name));
+        let said = published.iter().map(|(name, value)| {
+            let same = built.iter().any(|(it, found)| it == name && found == value);
+            Compared { part: name.clone(), same }
+        });
+        let more = missing.map(|(name, _)| Compared { part: name.clone(), same: false });
+        said.chain(more).collect()
+    }
+
+    /// Everything it says, by name: what went in, what came out, what is measured.
+    fn parts(&self) -> Vec<(String, String)> {
+        let section = |it: &Section| format!("{} {} {}", it.name, it.sha256, it.bytes);
+        let mut parts = vec![("source".to_owned(), self.source.clone())];
+        parts.extend(self.toolchain.iter().map(|(name, it)| (format!("tool {name}"), it.clone())));
+        let inputs = self.inputs.iter();
+        parts.extend(inputs.map(|(name, it)| (format!("input {name}"), it.to_string())));
+        parts.push(("kernel".into(), section(&self.kernel)));
+        parts.push(("command line".into(), self.command_line.clone()));
+        let ramdisks = self.ramdisks.iter();
+        parts.extend(ramdisks.map(|it| (format!("ramdisk {}", it.name), section(it))));
+        let Measurements { pcr0, pcr1, pcr2 } = &self.measurements;
+        parts.extend(
+            [("PCR0", pcr0), ("PCR1", pcr1), ("PCR2", pcr2)]
+                .map(|(name, pcr)| (name.to_owned(), pcr.to_string())),
+        );
+        parts.push(("file".into(), section(&self.image)));
+        parts
+    }
+}
+
+/// A part of two manifests.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Compared {
+    /// What it is.
+    pub part: String,
+    /// Whether both have it and say the same of it.
+    pub same: bool,
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_bytes::ByteArray;
 use sharekeep_image::{
-    Digest, Entry, Error, Image, Manifest, Measurements, Parts, Ramdisk, enclave,
+    Digest, Entry, Error, FOREIGN, Image, Manifest, Measurements, Parts, Ramdisk, enclave,
 };
 use sharekeep_schemas::codec;
 use sharekeep_schemas::trust::TrustConfiguration;
@@ -106,11 +106,27 @@ fn each_part_is_in_the_registers_that_it_belongs_to() {
     assert_eq!(changed(other_key), [true, false, true]);
 }
 
+/// `./dev test image` puts the real parts together with it.
+#[test]
+fn the_committed_trust_configuration_is_the_one_of_these_tests() {
+    assert_eq!(include_bytes!("fixtures/trust.cbor").as_slice(), trust());
+}
+
 #[test]
 fn an_image_with_a_trust_configuration_that_an_enclave_refuses_is_not_made() {
     let mut parts = parts();
     parts.trust.push(0);
     assert!(matches!(enclave(parts), Err(Error::Trust(_))));
+}
+
+#[test]
+fn an_image_with_a_stand_in_in_its_program_is_not_made() {
+    for word in FOREIGN {
+        let mut parts = parts();
+        parts.program.splice(2500..2500, format!("\0{word}\0").into_bytes());
+        let refused = enclave(parts);
+        assert!(matches!(refused, Err(Error::Foreign(found)) if found == [word]), "{word}");
+    }
 }
 
 #[test]
@@ -227,6 +243,65 @@ fn each_part_that_differs_is_named() {
     assert_eq!(named(|it| drop(it.ramdisks.pop())), "the number of ramdisks");
     assert_eq!(named(|it| it.measurements.pcr2.0[47] ^= 1), "PCR");
     assert_eq!(named(|it| it.image.sha256.0[0] ^= 1), "file");
+}
+
+/// What `sharekeep-image compare` says of a published manifest and one that is built: its lines, and
+/// whether it takes them for one image.
+fn compare(published: &str, built: &str) -> (String, bool) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut call = Command::new(env!("CARGO_BIN_EXE_sharekeep-image"));
+    call.arg("compare");
+    for (name, text) in [("published", published), ("built", built)] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        call.arg(path);
+    }
+    let answer = call.output().unwrap();
+    (String::from_utf8(answer.stdout).unwrap(), answer.status.success())
+}
+
+#[test]
+fn a_rebuilt_image_is_the_published_one_or_the_part_that_differs_is_named() {
+    let (_, built) = made();
+    let text = built.to_text();
+    let (said, same) = compare(&text, &text);
+    assert!(same && !said.contains("DIFFERS"), "{said}");
+    type Change = fn(&mut Manifest);
+    let changes: [(&str, Change); 14] = [
+        ("source", |it| it.source.push('1')),
+        ("tool rustc", |it| it.toolchain.values_mut().for_each(|version| version.push('1'))),
+        ("tool gcc", |it| it.toolchain.extend([("gcc".into(), "12".into())])),
+        ("input program", |it| it.inputs.values_mut().for_each(|hash| hash.0[31] ^= 1)),
+        ("input trust", |it| it.inputs.extend([("trust".into(), Digest::of(b""))])),
+        ("kernel", |it| it.kernel.sha256.0[0] ^= 1),
+        ("command line", |it| it.command_line.push('1')),
+        ("ramdisk boot", |it| it.ramdisks[0].sha256.0[0] ^= 1),
+        ("ramdisk program", |it| it.ramdisks[1].bytes += 1),
+        ("ramdisk trust", |it| it.ramdisks[2].sha256.0[31] ^= 1),
+        ("PCR0", |it| it.measurements.pcr0.0[0] ^= 1),
+        ("PCR1", |it| it.measurements.pcr1.0[47] ^= 1),
+        ("PCR2", |it| it.measurements.pcr2.0[20] ^= 1),
+        ("file", |it| it.image.sha256.0[0] ^= 1),
+    ];
+    for (part, change) in changes {
+        let mut published = built.clone();
+        change(&mut published);
+        // Whichever of the two says more.
+        for (said, same) in
+            [compare(&published.to_text(), &text), compare(&text, &published.to_text())]
+        {
+            let different: Vec<_> =
+                said.lines().filter_map(|line| line.strip_prefix("DIFFERS  ")).collect();
+            assert_eq!((different, same), (vec![part], false), "{said}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_manifest_is_compared_with_nothing() {
+    let text = made().1.to_text();
+    assert_eq!(compare("{}", &text), (String::new(), false));
+    assert_eq!(compare(&text, &text.replace("  ", " ")), (String::new(), false));
 }
 
 /// Writes the parts into `folder` under `prefix` and runs the program there.

@@ -62,7 +62,22 @@ fn each_flawed_document_is_refused_for_its_own_reason() {
     assert!(matches!(refusal(DocumentFlaw::Overlong), Error::DocumentTooLarge));
     assert!(matches!(refusal(DocumentFlaw::Stale), Error::DocumentStale));
     assert!(matches!(refusal(DocumentFlaw::FromFuture), Error::DocumentFromFuture));
-    assert!(matches!(refusal(DocumentFlaw::Tagged), Error::DocumentMalformed(_)));
+    assert!(matches!(refusal(DocumentFlaw::OtherAlgorithm), Error::DocumentAlgorithm));
+    let malformed = [
+        (DocumentFlaw::Tagged, "cose_sign1"),
+        (DocumentFlaw::Unprotected, "unprotected header"),
+        (DocumentFlaw::MissingPcr, "pcrs"),
+        (DocumentFlaw::RepeatedPcr, "pcrs"),
+        (DocumentFlaw::RepeatedField, "payload"),
+        (DocumentFlaw::Deep, "payload"),
+    ];
+    for (flaw, part) in malformed {
+        let refused = refusal(flaw);
+        assert!(
+            matches!(refused, Error::DocumentMalformed(it) if it == part),
+            "{flaw:?}: {refused:?}"
+        );
+    }
 }
 
 #[test]
@@ -74,7 +89,13 @@ fn each_flawed_chain_is_refused_for_its_own_reason() {
     };
     assert!(matches!(refusal(LeafFlaw::Expired), Error::ChainExpired));
     assert!(matches!(refusal(LeafFlaw::NotYetValid), Error::ChainNotYetValid));
-    assert!(matches!(refusal(LeafFlaw::IssuedByLeaf), Error::ChainInvalid(_)));
+    assert!(matches!(refusal(LeafFlaw::AuthorityExpired), Error::ChainExpired));
+    let chain_invalid = |flaw| match refusal(flaw) {
+        Error::ChainInvalid(why) => format!("{why:?}"),
+        other => panic!("{flaw:?}: {other:?}"),
+    };
+    assert_eq!(chain_invalid(LeafFlaw::IssuedByLeaf), "EndEntityUsedAsCa");
+    assert_eq!(chain_invalid(LeafFlaw::PathTooLong), "PathLenConstraintViolated");
     let other_root = NsmRoot::ephemeral().unwrap();
     let document = attest(other_root.issue_leaf(MODULE, PCRS).unwrap());
     assert!(matches!(check(&document, &root, NONCE), Err(Error::WrongRoot)));

@@ -55,6 +55,14 @@ impl Call {
         self
     }
 
+    /// Takes environment variables away from this call.
+    pub(crate) fn without(mut self, names: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        for name in names {
+            self.command.env_remove(name);
+        }
+        self
+    }
+
     /// Runs in another folder.
     pub(crate) fn folder(mut self, folder: &Path) -> Self {
         self.command.current_dir(folder);

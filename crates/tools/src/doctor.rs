@@ -5,6 +5,7 @@ use std::num::NonZero;
 use anyhow::Result;
 
 use crate::command::program;
+use crate::qemu;
 use crate::setup;
 use crate::workspace::Workspace;
 
@@ -32,6 +33,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     for line in setup::describe(workspace) {
         println!("{line}");
     }
+    println!("{}", qemu::describe(workspace));
     println!("programs: {}", workspace.programs("debug").display());
     println!("cores: {}", std::thread::available_parallelism().map_or(1, NonZero::get));
     Ok(())

@@ -19,8 +19,10 @@ mod infra;
 mod lambdas;
 mod programs;
 mod python;
+mod qemu;
 mod setup;
 mod stage;
+mod vm;
 mod workspace;
 
 use std::path::PathBuf;
@@ -88,6 +90,14 @@ enum Task {
         #[arg(long)]
         trust: Option<PathBuf>,
     },
+    /// Build the image of a published manifest again, from nothing, and compare.
+    VerifyImage {
+        /// The published manifest.
+        manifest: PathBuf,
+        /// The trust configuration of the deployment.
+        #[arg(long)]
+        trust: PathBuf,
+    },
     /// Format the sources.
     Fmt,
     /// Say what this machine has and what is missing.
@@ -142,6 +152,7 @@ fn run(task: Task) -> Result<()> {
         }
         Task::Build { target: Target::Lambdas, .. } => lambdas::build(&workspace),
         Task::Build { target: Target::Host, .. } => lambdas::build_host(&workspace),
+        Task::VerifyImage { manifest, trust } => image::verify(&workspace, &manifest, &trust),
         Task::Fmt => {
             cargo(["fmt", "--all"]).run()?;
             cargo(["fmt", "--manifest-path", "fuzz/Cargo.toml"]).run()

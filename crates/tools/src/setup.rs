@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 use crate::command::{cargo, program};
+use crate::qemu;
 use crate::workspace::Workspace;
 
 /// A program from crates.io.
@@ -46,6 +47,14 @@ const GUARD: CargoTool = CargoTool {
     why: "holds the templates against the rules in infra/rules",
 };
 
+const VSOCK: CargoTool = CargoTool {
+    name: "vhost-device-vsock",
+    oldest: (0, 3, 0),
+    pinned: "0.3.0",
+    options: &[],
+    why: "carries vsock between a virtual machine and this one",
+};
+
 /// Finds or builds everything the checks need.
 ///
 /// # Errors
@@ -54,6 +63,8 @@ pub(crate) fn checks(workspace: &Workspace) -> Result<()> {
     nextest(workspace)?;
     deny(workspace)?;
     guard(workspace)?;
+    vsock(workspace)?;
+    qemu::find_or_fetch(workspace)?;
     Ok(())
 }
 
@@ -72,9 +83,14 @@ pub(crate) fn guard(workspace: &Workspace) -> Result<PathBuf> {
     find_or_build(workspace, &GUARD)
 }
 
+/// Finds or builds vhost-device-vsock.
+pub(crate) fn vsock(workspace: &Workspace) -> Result<PathBuf> {
+    find_or_build(workspace, &VSOCK)
+}
+
 /// One line on each tool: what is there.
 pub(crate) fn describe(workspace: &Workspace) -> Vec<String> {
-    [&NEXTEST, &DENY, &GUARD]
+    [&NEXTEST, &DENY, &GUARD, &VSOCK]
         .map(|tool| match find(workspace, tool) {
             Some(path) => format!("{}: {}", tool.name, path.display()),
             None => format!("{}: missing; `./dev setup` builds {}", tool.name, tool.pinned),
@@ -135,7 +151,7 @@ pub(crate) fn path_with(folder: PathBuf) -> Result<OsString> {
 }
 
 /// The first `major.minor.patch` in a version line; a pre-release suffix is ignored.
-fn version_in(text: &str) -> Option<(u64, u64, u64)> {
+pub(crate) fn version_in(text: &str) -> Option<(u64, u64, u64)> {
     text.split_whitespace().find_map(|word| {
         let mut numbers = word.split(['-', '+']).next()?.split('.').map(|part| part.parse().ok());
         Some((numbers.next()??, numbers.next()??, numbers.next()??))
@@ -156,7 +172,7 @@ mod tests {
 
     #[test]
     fn the_pinned_version_is_itself_good_enough() {
-        for tool in [&NEXTEST, &DENY, &GUARD] {
+        for tool in [&NEXTEST, &DENY, &GUARD, &VSOCK] {
             assert!(version_in(tool.pinned).expect("pins are versions") >= tool.oldest);
         }
     }

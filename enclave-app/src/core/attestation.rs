@@ -7,6 +7,7 @@ use sharekeep_channel::attestation::{Statement, TrustConfigHash};
 use sharekeep_schemas::ProblemCode;
 use sharekeep_schemas::http::{AttestationAnswer, Base64Url};
 use sharekeep_schemas::limits::MAX_CLOCK_SKEW_S;
+use std::time::Duration;
 
 /// Length of a client's nonce in bytes.
 const NONCE_BYTES: usize = 32;
@@ -22,21 +23,21 @@ impl Core {
 }
 
 fn compare_clocks(document: &[u8], now_unix_s: u64) -> Result<(), Error> {
-    let theirs = timestamp_s(document).ok_or(Error::Nsm("a document without a time"))?;
-    match theirs.abs_diff(now_unix_s) {
+    let theirs = time_of_document(document).ok_or(Error::Nsm("a document without a time"))?;
+    match theirs.as_secs().abs_diff(now_unix_s) {
         skew if skew <= MAX_CLOCK_SKEW_S => Ok(()),
         skew => Err(Error::Clock(skew)),
     }
 }
 
-/// The time in a document of our own NSM; its signature is for others to check.
-fn timestamp_s(document: &[u8]) -> Option<u64> {
+/// The time in a document of our own NSM, since 1970; its signature is for others to check.
+pub(crate) fn time_of_document(document: &[u8]) -> Option<Duration> {
     let parts: Value = ciborium::from_reader(document).ok()?;
     let payload = parts.as_array()?.get(2)?.as_bytes()?;
     let payload: Value = ciborium::from_reader(payload.as_slice()).ok()?;
     let (_, time) =
         payload.as_map()?.iter().find(|(name, _)| name.as_text() == Some("timestamp"))?;
-    u64::try_from(time.as_integer()?).ok().map(|ms| ms / 1000)
+    u64::try_from(time.as_integer()?).ok().map(Duration::from_millis)
 }
 
 impl Request<'_> {

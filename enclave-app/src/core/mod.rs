@@ -33,6 +33,7 @@ mod vault;
 mod wallet;
 mod write;
 
+pub(crate) use attestation::time_of_document;
 pub use ceremony::Job;
 pub use issuer_keys::IssuerKeyQuery;
 pub use route::{Route, route};

@@ -15,7 +15,9 @@ use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::{DataKeySpec, KeyEncryptionMechanism, RecipientInfo};
 use sharekeep_channel::cms::RecipientKey;
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::sync::{Arc, LazyLock};
+use std::{collections::HashMap, thread, time::Duration};
+use tokio::task::spawn_blocking;
 use zeroize::Zeroizing;
 
 /// Longest time for one attempt.
@@ -27,21 +29,25 @@ const ATTEMPTS: u32 = 3;
 /// Largest wrapped data key in bytes.
 pub const MAX_WRAPPED_BYTES: usize = 6_144;
 
+/// The RSA key of this start: some tenths of a second of work, seconds where a processor is emulated.
+type LazyRecipient = LazyLock<Option<RecipientKey>>;
+
 /// KMS, with the one key and region of the trust configuration.
 pub struct KmsClient {
     client: aws_sdk_kms::Client,
     credentials: Arc<dyn CredentialSource>,
     nsm: Arc<dyn Nsm>,
-    recipient: RecipientKey,
+    recipient: Arc<LazyRecipient>,
     key_arn: String,
     deployment: String,
 }
 
 impl KmsClient {
-    /// A client over a way out; makes the RSA key of this start.
+    /// A client over a way out. The RSA key of this start is made meanwhile: the first call waits for it,
+    /// and nothing else does.
     ///
     /// # Errors
-    /// [`Error::Authorities`] for authorities that are none, [`Error::Crypto`].
+    /// [`Error::Authorities`] for authorities that are none.
     pub fn new(
         trust: &Trust,
         egress: Arc<dyn Egress>,
@@ -66,11 +72,19 @@ impl KmsClient {
             .timeout_config(timeouts)
             .http_client(connector::over(https))
             .build();
+        let recipient: Arc<LazyRecipient> =
+            Arc::new(LazyLock::new(|| RecipientKey::generate().ok()));
+        let early = recipient.clone();
+        thread::Builder::new()
+            .name("recipient".into())
+            .spawn(move || LazyLock::force(&early).is_some())
+            // Without this thread the first call makes the key.
+            .ok();
         Ok(Self {
             client: aws_sdk_kms::Client::from_conf(config),
             credentials,
             nsm,
-            recipient: RecipientKey::generate()?,
+            recipient,
             key_arn: configuration.kms_key_arn.clone(),
             deployment: configuration.deployment.clone(),
         })
@@ -87,8 +101,17 @@ impl KmsClient {
         .into()
     }
 
-    fn recipient(&self) -> Result<RecipientInfo, Error> {
-        let document = self.nsm.attest(None, None, Some(self.recipient.public_key_der()))?;
+    /// The RSA key; waits until it is made.
+    fn key(&self) -> Result<&RecipientKey, Error> {
+        let key = LazyLock::force(&self.recipient).as_ref();
+        key.ok_or(Error::Crypto(sharekeep_channel::Error::Library))
+    }
+
+    async fn recipient(&self) -> Result<RecipientInfo, Error> {
+        let lazy = self.recipient.clone();
+        // The runtime's own threads are not for waiting; from here on nobody waits for the key.
+        let _ = spawn_blocking(move || LazyLock::force(&lazy).is_some()).await;
+        let document = self.nsm.attest(None, None, Some(self.key()?.public_key_der()))?;
         Ok(RecipientInfo::builder()
             .key_encryption_algorithm(KeyEncryptionMechanism::RsaesOaepSha256)
             .attestation_document(Blob::new(document))
@@ -120,7 +143,7 @@ impl KmsClient {
             return Err(Error::Answer("kms sent a plaintext"));
         }
         let sealed = sealed.ok_or(Error::Answer("kms sent no key for the recipient"))?;
-        let opened = self.recipient.open(sealed.as_ref())?;
+        let opened = self.key()?.open(sealed.as_ref())?;
         let mut key = Zeroizing::new([0; 32]);
         if opened.len() != key.len() {
             return Err(Error::Answer("kms sent a key of another length"));
@@ -151,7 +174,7 @@ impl Kms for KmsClient {
                 .key_id(&self.key_arn)
                 .key_spec(DataKeySpec::Aes256)
                 .set_encryption_context(Some(self.context(context)))
-                .recipient(self.recipient()?)
+                .recipient(self.recipient().await?)
                 .customize()
                 .config_override(self.credentials().await?)
                 .send()
@@ -187,7 +210,7 @@ impl Kms for KmsClient {
                 .key_id(&self.key_arn)
                 .ciphertext_blob(Blob::new(wrapped))
                 .set_encryption_context(Some(self.context(context)))
-                .recipient(self.recipient()?)
+                .recipient(self.recipient().await?)
                 .customize()
                 .config_override(self.credentials().await?)
                 .send()

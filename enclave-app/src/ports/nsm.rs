@@ -3,6 +3,7 @@ use aws_nitro_enclaves_nsm_api::api::{Request, Response};
 use aws_nitro_enclaves_nsm_api::driver;
 use serde_bytes::ByteBuf;
 use sharekeep_channel::attestation::Pcr;
+use zeroize::Zeroizing;
 
 /// The Nitro security module.
 pub trait Nsm: Send + Sync {
@@ -37,6 +38,17 @@ impl NitroNsm {
     pub fn open() -> Result<Self, Error> {
         let descriptor = driver::nsm_init();
         if descriptor < 0 { Err(Error::Nsm("no device")) } else { Ok(Self { descriptor }) }
+    }
+
+    /// Bytes of its hardware generator, 256 as a rule.
+    ///
+    /// # Errors
+    /// [`Error::Nsm`].
+    pub fn random(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
+        match driver::nsm_process_request(self.descriptor, Request::GetRandom) {
+            Response::GetRandom { random } => Ok(Zeroizing::new(random)),
+            _ => Err(Error::Nsm("no random bytes")),
+        }
     }
 }
 

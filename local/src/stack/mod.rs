@@ -5,7 +5,7 @@ mod elsewhere;
 mod hosted;
 mod tap;
 
-pub use elsewhere::{Elsewhere, Functions, Serving};
+pub use elsewhere::{Elsewhere, EnclavePlace, Enclaves, Functions, Serving, Started, Starting};
 pub use tap::Recording;
 
 use std::path::Path;
@@ -27,7 +27,7 @@ use crate::assemble::{
     AdjustableClock, build_functions, connect_store, provision_signed, provision_store,
 };
 use crate::identity_provider::IdentityProvider;
-use crate::world::{self, Dump, Purpose, World};
+use crate::world::{self, Dump, Measurements, Purpose, World};
 use crate::{DataDir, Error, data_dir};
 
 /// For a part to end when it was told to.
@@ -44,8 +44,11 @@ pub struct StackOptions {
     pub record: bool,
     /// How many enclaves there are beside the one, each with a host of its own.
     pub further_enclaves: usize,
-    /// What is not in this process; none has all of it here.
+    /// What else is not in this process; none has all of it here.
     pub elsewhere: Option<Elsewhere>,
+    /// Who runs the enclaves; none has them as tasks of this process. Limits and clock are then the
+    /// image's own.
+    pub enclaves: Option<Arc<dyn Enclaves>>,
 }
 
 /// A running stack. Dropping it stops it.
@@ -80,9 +83,14 @@ impl Stack {
     pub async fn start_with(dir: &Path, options: StackOptions) -> Result<Self, Error> {
         let data = DataDir::open(dir)?;
         let (listener, port) = listen_where_before(&data).await?;
-        let StackOptions { limits, record, further_enclaves, elsewhere } = options;
+        let StackOptions { limits, record, further_enclaves, elsewhere, enclaves } = options;
         let aws = elsewhere.as_ref().map(|elsewhere| &elsewhere.aws);
-        let world = World::start_on(&data, port, Purpose::Development, aws).await?;
+        let measure = |trust: &[u8]| match (&enclaves, aws) {
+            (Some(enclaves), _) => enclaves.measurements(trust),
+            (None, Some(aws)) => aws.measurements,
+            (None, None) => Measurements::of(trust),
+        };
+        let world = World::start_on(&data, port, Purpose::Development, aws, &measure).await?;
         let store = match aws {
             None => {
                 let store = connect_store(world.store_endpoint())?;
@@ -125,7 +133,7 @@ impl Stack {
             }
             Some(Elsewhere { functions, .. }) => tokio::spawn(functions.serve(front, stop.clone())),
         };
-        let parts = Parts { limits, clock: clock.clone(), egress_socket };
+        let parts = Parts { limits, clock: clock.clone(), egress_socket, enclaves };
         let mut hosted = Vec::new();
         for number in 0..=further_enclaves {
             let socket = data.path(&format!("run/enclave-{number}.sock"));
@@ -181,7 +189,7 @@ impl Stack {
         &self.store
     }
 
-    /// The clock of functions and enclave.
+    /// The clock of functions and enclave, but for an enclave elsewhere, which has its own.
     pub fn clock(&self) -> &AdjustableClock {
         &self.clock
     }
@@ -191,7 +199,7 @@ impl Stack {
         self.hosted.iter().map(|hosted| hosted.host.address()).collect()
     }
 
-    /// The core of the first enclave, if it runs.
+    /// The core of the first enclave, if it runs in this process.
     pub fn enclave(&self) -> Option<&Arc<Enclave>> {
         self.hosted.first().and_then(Hosted::core)
     }
@@ -246,7 +254,7 @@ impl Stack {
         }
     }
 
-    /// Stops the first enclave; functions and host stay.
+    /// Stops the first enclave, or kills it where it is elsewhere; functions and host stay.
     pub async fn stop_enclave(&mut self) {
         if let Some(hosted) = self.hosted.first_mut() {
             hosted.stop_enclave().await;

@@ -23,8 +23,9 @@ use crate::background::Background;
 const CONNECTIONS: usize = 504;
 /// How long a connection may rest.
 const IDLE: Duration = Duration::from_secs(120);
-/// For a host to see an enclave that serves, and to say so in the table.
-const REGISTERED_PATIENCE: Duration = Duration::from_secs(10);
+/// For a host to see an enclave that serves, and to say so in the table: a guest in emulation boots
+/// first.
+const REGISTERED_PATIENCE: Duration = Duration::from_secs(60);
 
 /// The host of one enclave. Dropping it ends it.
 pub(crate) struct Host {

@@ -102,7 +102,7 @@ impl World {
         &self.trust_bytes
     }
 
-    /// What the software NSM says about the enclave.
+    /// What the image that is trusted here is attested with.
     pub fn measurements(&self) -> Measurements {
         self.measurements
     }
@@ -115,6 +115,11 @@ impl World {
     /// The root that attestation documents chain to (DER).
     pub fn nsm_root_der(&self) -> &[u8] {
         self.nsm_root.root_der()
+    }
+
+    /// The root itself, for an enclave elsewhere whose NSM says what is measured there.
+    pub(crate) fn nsm_root(&self) -> &NsmRoot {
+        &self.nsm_root
     }
 
     /// The socket of the enclave's way out.

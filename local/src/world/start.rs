@@ -17,6 +17,9 @@ use crate::background::Background;
 use crate::identity_provider::IdentityProvider;
 use crate::{DataDir, Error, data_dir, tls};
 
+/// Says what an enclave with this encoded trust configuration is attested with.
+type Measure<'a> = &'a (dyn Fn(&[u8]) -> Measurements + Sync);
+
 impl World {
     /// Starts everything that the enclave and the functions find around them. What is missing in
     /// the data directory is made.
@@ -26,10 +29,11 @@ impl World {
     /// # Errors
     /// Whatever part does not start.
     pub async fn start(data: &DataDir, port: u16, purpose: Purpose) -> Result<Self, Error> {
-        Self::start_on(data, port, purpose, None).await
+        Self::start_on(data, port, purpose, None, &Measurements::of).await
     }
 
-    /// The same with an emulated AWS in place of the embedded database and KMS, if there is one.
+    /// The same with an emulated AWS in place of the embedded database and KMS, if there is one, and
+    /// for enclaves of an image that has these measurements with a trust configuration.
     ///
     /// # Errors
     /// Whatever part does not start.
@@ -38,9 +42,10 @@ impl World {
         port: u16,
         purpose: Purpose,
         emulated: Option<&EmulatedAws>,
+        measure: Measure<'_>,
     ) -> Result<Self, Error> {
         let background = Background::default();
-        let started = Self::start_in(data, port, purpose, emulated, &background).await;
+        let started = Self::start_in(data, port, purpose, emulated, measure, &background).await;
         if started.is_err() {
             background.stop().await;
         }
@@ -52,6 +57,7 @@ impl World {
         port: u16,
         purpose: Purpose,
         emulated: Option<&EmulatedAws>,
+        measure: Measure<'_>,
         background: &Background,
     ) -> Result<Self, Error> {
         let authority = DevCa::load_or_create(&data.path("ca")).map_err(twin("authority"))?;
@@ -66,8 +72,7 @@ impl World {
         let operator = Operator::load_or_create(data)?;
         let (trust, trust_bytes) =
             operator.trust(data, &authorities_pem, identity_provider.port(), emulated)?;
-        let measurements =
-            emulated.map_or_else(|| Measurements::of(&trust_bytes), |aws| aws.measurements);
+        let measurements = measure(&trust_bytes);
         let releases = operator.releases(data, &trust, measurements)?;
 
         let nsm_root = NsmRoot::load_or_create(&data.path("nsm")).map_err(twin("nsm"))?;

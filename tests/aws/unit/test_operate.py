@@ -1,5 +1,6 @@
 """The operator's scripts, as far as they need no AWS."""
 
+import json
 import tempfile
 import tomllib
 import unittest
@@ -99,6 +100,81 @@ class Settings(unittest.TestCase):
                 path.write_text(text)
                 with self.assertRaises(Refused):
                     settings.measurements(path)
+
+
+class Images(unittest.TestCase):
+    """What is built, and what is believed of an image, with the programs stood in for."""
+
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.folder = Path(scratch.name)
+        self.ran: list[list[str]] = []
+        # What `sharekeep-image verify` finds in the file.
+        self.found, self.code = A, 0
+
+    def image(self, **named: str) -> settings.Image:
+        lines = {"trust": "trust.cbor"} | named
+        values = tomllib.loads(EXAMPLE.read_text()) | {"image": lines}
+        return settings.parse(values, self.folder).image
+
+    def run_program(self, words, **_how):
+        self.ran.append([str(word) for word in words])
+        if "build" in self.ran[-1]:
+            self.write(self.folder / "built/enclave/enclave.pcrs.json")
+            return mock.Mock(returncode=0)
+        pairs = zip(settings.PCRS, self.found, strict=True)
+        said = "".join(f"{name}: {pcr}\n" for name, pcr in pairs)
+        return mock.Mock(returncode=self.code, stdout=said)
+
+    def write(self, path: Path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(dict(zip(settings.PCRS, A, strict=True))))
+
+    def made(self, image: settings.Image) -> settings.Image:
+        around = {"CARGO_TARGET_DIR": str(self.folder / "built")}
+        with (
+            mock.patch.object(release.subprocess, "run", self.run_program),
+            mock.patch.dict(release.os.environ, around),
+        ):
+            return release.image(image)
+
+    def given(self, **more: str) -> settings.Image:
+        self.write(self.folder / "pcrs.json")
+        return self.image(file="it.eif", measurements="pcrs.json", **more)
+
+    def test_without_an_image_it_is_built_with_the_trust_configuration_and_verified(self):
+        made = self.made(self.image())
+        build, verify = self.ran
+        self.assertEqual(build[1:], ["build", "enclave", "--trust", str(self.folder / "trust.cbor")])
+        folder = self.folder / "built/enclave"
+        paths = [str(folder / "enclave.eif"), str(folder / "enclave.manifest.json")]
+        self.assertEqual(verify[-3:], ["verify", *paths])
+        self.assertEqual((made.pcrs, str(made.file)), (A, paths[0]))
+
+    def test_an_image_that_is_not_its_manifests_is_refused(self):
+        self.assertEqual(self.made(self.given(manifest="it.json")).pcrs, A)
+        self.code = 1
+        with self.assertRaisesRegex(Refused, "is not the image of"):
+            self.made(self.given(manifest="it.json"))
+
+    def test_measurements_of_another_image_are_refused(self):
+        self.found = B
+        with self.assertRaisesRegex(Refused, "are not the measurements of"):
+            self.made(self.given(manifest="it.json"))
+
+    def test_an_image_without_a_manifest_is_taken_as_it_is(self):
+        self.assertEqual(self.made(self.given()).pcrs, A)
+        self.assertEqual(self.ran, [])
+
+    def test_half_an_image_in_the_settings_is_refused(self):
+        for named in ({"measurements": "a"}, {"manifest": "a"}):
+            with self.assertRaisesRegex(Refused, "is no setting"):
+                self.image(**named)
+        with self.assertRaisesRegex(Refused, "image.measurements is missing"):
+            self.image(file="a")
+        with self.assertRaisesRegex(Refused, "image.trust is missing"):
+            self.image(trust="")
 
 
 class Generations(unittest.TestCase):

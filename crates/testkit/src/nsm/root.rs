@@ -20,8 +20,12 @@ pub enum LeafFlaw {
     Expired,
     /// Every certificate under the root is for tomorrow.
     NotYetValid,
+    /// The leaf and all above it live, but for the zone's certificate.
+    AuthorityExpired,
     /// A leaf, which is no authority, has issued another leaf.
     IssuedByLeaf,
+    /// An authority that may only issue leaves has made one more authority.
+    PathTooLong,
 }
 
 /// A root of attestation that is not AWS's. Its key makes any image credible to who trusts it, so
@@ -76,7 +80,7 @@ impl NsmRoot {
     /// # Errors
     /// [`Error::Certificate`].
     pub fn issue_leaf(&self, module_id: &str, pcrs: Measurements) -> Result<NsmLeaf, Error> {
-        self.issue(module_id, pcrs, Validity::starting_now(LEAF_LIFE), Issued::Properly)
+        self.issue(module_id, pcrs, Chain::honest(Validity::starting_now(LEAF_LIFE)))
     }
 
     /// Makes a leaf that every verifier must refuse.
@@ -90,38 +94,28 @@ impl NsmRoot {
         pcrs: Measurements,
     ) -> Result<NsmLeaf, Error> {
         let now = SystemTime::now();
-        let (validity, issued) = match flaw {
-            LeafFlaw::Expired => {
-                (Validity { from: now - 2 * DAY, to: now - DAY }, Issued::Properly)
-            }
+        let mut chain = Chain::honest(Validity::starting_now(LEAF_LIFE));
+        let past = Validity { from: now - 2 * DAY, to: now - DAY };
+        match flaw {
+            LeafFlaw::Expired => chain = Chain::honest(past),
             LeafFlaw::NotYetValid => {
-                (Validity { from: now + DAY, to: now + 2 * DAY }, Issued::Properly)
+                chain = Chain::honest(Validity { from: now + DAY, to: now + 2 * DAY });
             }
-            LeafFlaw::IssuedByLeaf => (Validity::starting_now(LEAF_LIFE), Issued::ByALeaf),
-        };
-        self.issue(module_id, pcrs, validity, issued)
+            LeafFlaw::AuthorityExpired => chain.authorities[1].validity = past,
+            LeafFlaw::IssuedByLeaf => chain.authorities[2].is_ca = IsCa::ExplicitNoCa,
+            LeafFlaw::PathTooLong => {
+                let name = "another.test.nitro-enclaves";
+                let is_ca = certificate::authority(0);
+                chain.authorities.push(Level { name, is_ca, validity: chain.leaf });
+            }
+        }
+        self.issue(module_id, pcrs, chain)
     }
 
-    /// The chain has AWS's form: root, region, zone, instance, leaf.
-    fn issue(
-        &self,
-        module_id: &str,
-        pcrs: Measurements,
-        validity: Validity,
-        issued: Issued,
-    ) -> Result<NsmLeaf, Error> {
+    fn issue(&self, module_id: &str, pcrs: Measurements, chain: Chain) -> Result<NsmLeaf, Error> {
         let mut cabundle = vec![self.root_der.clone()];
-        let instance = match issued {
-            Issued::Properly => certificate::authority(0),
-            Issued::ByALeaf => IsCa::ExplicitNoCa,
-        };
-        let levels = [
-            ("region.test.nitro-enclaves", certificate::authority(2)),
-            ("zonal.test.nitro-enclaves", certificate::authority(1)),
-            ("i-0test.test.nitro-enclaves", instance),
-        ];
         let (mut above, mut above_key) = (root_params(), None::<KeyPair>);
-        for (name, is_ca) in levels {
+        for Level { name, is_ca, validity } in chain.authorities {
             let params = certificate::params(name, is_ca, validity);
             let key = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384)?;
             let issuer = Issuer::from_params(&above, above_key.as_ref().unwrap_or(&self.key));
@@ -129,7 +123,7 @@ impl NsmRoot {
             (above, above_key) = (params, Some(key));
         }
         let name = format!("{module_id}.test.aws");
-        let params = certificate::params(&name, IsCa::ExplicitNoCa, validity);
+        let params = certificate::params(&name, IsCa::ExplicitNoCa, chain.leaf);
         let key = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384)?;
         let issuer = Issuer::from_params(&above, above_key.as_ref().unwrap_or(&self.key));
         Ok(NsmLeaf {
@@ -142,9 +136,31 @@ impl NsmRoot {
     }
 }
 
-enum Issued {
-    Properly,
-    ByALeaf,
+/// What is between the root and the enclave, and how long the leaf lives.
+struct Chain {
+    authorities: Vec<Level>,
+    leaf: Validity,
+}
+
+struct Level {
+    name: &'static str,
+    is_ca: IsCa,
+    validity: Validity,
+}
+
+impl Chain {
+    /// AWS's form: root, region, zone, instance, leaf.
+    fn honest(validity: Validity) -> Self {
+        let level = |name, below| Level { name, is_ca: certificate::authority(below), validity };
+        Self {
+            authorities: vec![
+                level("region.test.nitro-enclaves", 2),
+                level("zonal.test.nitro-enclaves", 1),
+                level("i-0test.test.nitro-enclaves", 0),
+            ],
+            leaf: validity,
+        }
+    }
 }
 
 fn make() -> Result<Stored, Error> {

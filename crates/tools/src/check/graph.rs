@@ -22,11 +22,19 @@ const RULES: &[Rule] = &[
         never: &[
             "sharekeep-testkit",
             "sharekeep-local",
+            "sharekeep-virtual-enclave",
             "sharekeep-enclave-host",
             "sharekeep-functions",
             "sharekeep-operator",
             "sharekeep-image",
+            "sharekeep-tests",
             "sharekeep",
+            // What stand-ins and their routes are made of.
+            "rcgen",
+            "axum",
+            "dynoxide-rs",
+            // The first program of its guest is started without arguments.
+            "clap",
         ],
         why: "a release enclave that contained a software NSM or KMS could be talked into using it",
     },
@@ -35,6 +43,7 @@ const RULES: &[Rule] = &[
         never: &[
             "sharekeep-testkit",
             "sharekeep-local",
+            "sharekeep-virtual-enclave",
             "sharekeep-enclave-app",
             "sharekeep-channel",
             "sharekeep-mpc",
@@ -49,6 +58,7 @@ const RULES: &[Rule] = &[
         never: &[
             "sharekeep-testkit",
             "sharekeep-local",
+            "sharekeep-virtual-enclave",
             "sharekeep-enclave-app",
             "sharekeep-enclave-host",
             "sharekeep-mpc",
@@ -63,6 +73,7 @@ const RULES: &[Rule] = &[
         never: &[
             "sharekeep-testkit",
             "sharekeep-local",
+            "sharekeep-virtual-enclave",
             "sharekeep-enclave-app",
             "sharekeep-enclave-host",
             "sharekeep-functions",
@@ -76,6 +87,7 @@ const RULES: &[Rule] = &[
         never: &[
             "sharekeep-testkit",
             "sharekeep-local",
+            "sharekeep-virtual-enclave",
             "sharekeep-enclave-app",
             "sharekeep-enclave-host",
         ],
@@ -103,6 +115,7 @@ const RULES: &[Rule] = &[
         never: &[
             "sharekeep-testkit",
             "sharekeep-local",
+            "sharekeep-virtual-enclave",
             "sharekeep-enclave-app",
             "tokio",
             "flate2",

@@ -6,14 +6,17 @@ mod deny;
 mod graph;
 mod hygiene;
 mod metadata;
+mod named_tests;
 
 use anyhow::{Result, bail};
 
 use crate::aws;
 use crate::fuzz;
+use crate::image;
 use crate::infra;
 use crate::setup;
 use crate::stage::{Outcome, Stages};
+use crate::vm;
 use crate::workspace::Workspace;
 
 /// One check of the whole checkout.
@@ -24,7 +27,7 @@ struct Check {
 }
 
 const CHECKS: &[Check] = &[
-    Check { name: "hygiene", job: "file names, sizes, links, stray paths", run: hygiene::run },
+    Check { name: "hygiene", job: "names, sizes, links, paths, named tests", run: hygiene::run },
     Check { name: "fmt", job: "formatting", run: build::fmt },
     Check {
         name: "graph",
@@ -52,6 +55,12 @@ const CHECKS: &[Check] = &[
     Check { name: "tests", job: "unit and flow tests", run: build::tests },
     Check { name: "doctests", job: "examples in the documentation", run: build::doctests },
     Check { name: "aws", job: "attacks and flows on an emulated deployment", run: aws::check },
+    Check {
+        name: "image",
+        job: "the enclave's image, put together twice; its kernel against the known one",
+        run: image::check,
+    },
+    Check { name: "vm", job: "flows on the enclave's image, booted", run: vm::check },
     Check { name: "fuzz", job: "seeds of the fuzz targets", run: fuzz::replay },
 ];
 

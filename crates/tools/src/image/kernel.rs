@@ -3,8 +3,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use super::first_line;
+use super::{first_line, settings};
 use crate::command::{Call, program};
+use crate::stage::Outcome;
 use crate::workspace::Workspace;
 
 /// What is turned on over the smallest configuration; relative to the root.
@@ -13,7 +14,14 @@ pub(super) const CONFIG: &str = "crates/image/kernel.config";
 /// The source as Debian distributes it, without Debian's patches; the hash is that of its signed `.dsc`.
 const SOURCE: &str = "linux_6.12.107.orig.tar.xz";
 const SOURCE_SHA256: &str = "efc76d3c78a5d65f42724118c437d11db1c9f6309a5f024ee9a8b1978fdc6919";
-const FOLDER: &str = "https://deb.debian.org/debian/pool/main/l/linux";
+/// Debian's servers drop a version when the next one is out; its archive keeps every file, by SHA-1.
+const ADDRESSES: [&str; 2] = [
+    "https://deb.debian.org/debian/pool/main/l/linux/linux_6.12.107.orig.tar.xz",
+    "https://snapshot.debian.org/file/b3363e415e6a3fb869b4d43a2e35eba07f0902f6",
+];
+
+/// What comes out, by compiler; relative to the root.
+const KNOWN: &str = "crates/image/kernel.sha256";
 
 /// What would else be of the machine and the hour.
 const FIXED: [(&str, &str); 5] = [
@@ -23,6 +31,10 @@ const FIXED: [(&str, &str); 5] = [
     ("KBUILD_BUILD_HOST", "sharekeep"),
     ("KBUILD_BUILD_VERSION", "1"),
 ];
+
+/// What the kernel's own build would take from the environment.
+pub(super) const SETTINGS: &[&str] =
+    &["ARCH", "CROSS_COMPILE", "HOST", "KBUILD_", "KCFLAGS", "KCPPFLAGS", "LLVM", "MAKEFLAGS"];
 
 /// A kernel that was built.
 pub(super) struct Kernel {
@@ -79,10 +91,17 @@ fn fetch(cache: &Path) -> Result<PathBuf> {
     if !file.is_file() {
         eprintln!("[set-up] will download the kernel's source, 151 MB, into .cache/kernel");
         let part = cache.join("part");
-        program("curl", ["--fail", "--silent", "--show-error", "--location", "--output"])
-            .argument(&part)
-            .argument(format!("{FOLDER}/{SOURCE}"))
-            .run()?;
+        let download = |address: &&str| {
+            program("curl", ["--fail", "--silent", "--show-error", "--location", "--output"])
+                .argument(&part)
+                .argument(address)
+                .run()
+        };
+        let [first, archive] = ADDRESSES;
+        download(&first).or_else(|error| {
+            eprintln!("[set-up] {error:#}: asks Debian's archive");
+            download(&archive)
+        })?;
         fs::rename(&part, &file).context("cannot write to .cache")?;
     }
     let found = hash(&file)?;
@@ -94,10 +113,46 @@ fn fetch(cache: &Path) -> Result<PathBuf> {
     Ok(file)
 }
 
+/// Saves another checkout a download: its own build looks at the hash, as that of this one does.
+pub(super) fn lend_source(workspace: &Workspace, cache: &Path) -> Result<()> {
+    let source = workspace.cache().join("kernel").join(SOURCE);
+    if source.is_file() {
+        let folder = cache.join("kernel");
+        fs::create_dir_all(&folder).context("cannot write to .cache")?;
+        fs::copy(source, folder.join(SOURCE)).context("cannot write to .cache")?;
+    }
+    Ok(())
+}
+
 /// Everything that decides what comes out.
 fn recipe(config: &str) -> Result<String> {
-    let compilers = [first_line("gcc", &["--version"])?, first_line("ld", &["--version"])?];
-    Ok(format!("{SOURCE_SHA256}\n{}\n{FIXED:?}\n{config}", compilers.join("\n")))
+    Ok(format!("{SOURCE_SHA256}\n{}\n{FIXED:?}\n{config}", compilers()?.join("\n")))
+}
+
+fn compilers() -> Result<[String; 2]> {
+    Ok([first_line("gcc", &["--version"])?, first_line("ld", &["--version"])?])
+}
+
+/// Compares a kernel with what others made of the same source and configuration.
+pub(super) fn compare(workspace: &Workspace, kernel: &Kernel) -> Result<Outcome> {
+    let known = fs::read_to_string(workspace.root().join(KNOWN))
+        .with_context(|| format!("{KNOWN} is missing"))?;
+    compared(&known, &compilers()?.join(", "), &hash(&kernel.file)?)
+}
+
+fn compared(known: &str, compilers: &str, found: &str) -> Result<Outcome> {
+    let lines = known.lines().filter_map(|line| line.split_once("  "));
+    let Some((wanted, _)) = lines.into_iter().find(|(_, by)| *by == compilers) else {
+        return Ok(Outcome::Warned(format!(
+            "{KNOWN} has no kernel made by {compilers}: {found} was compared with nothing"
+        )));
+    };
+    ensure!(
+        wanted == found,
+        "the kernel is {found}, and {KNOWN} has {wanted} for {compilers}. If its source or its \
+         configuration was changed, the new hash belongs there; if not, the build is not reproducible",
+    );
+    Ok(Outcome::Passed)
 }
 
 fn make(folder: &Path, target: &str) -> Call {
@@ -105,10 +160,12 @@ fn make(folder: &Path, target: &str) -> Call {
 }
 
 fn fixed(call: Call, folder: &Path) -> Call {
-    FIXED.iter().fold(call.folder(folder), |call, (name, value)| call.env(name, value))
+    let call = call.folder(folder).without(settings(SETTINGS));
+    FIXED.iter().fold(call, |call, (name, value)| call.env(name, value))
 }
 
-fn hash(file: &Path) -> Result<String> {
+/// SHA-256, as `sha256sum` says it.
+pub(super) fn hash(file: &Path) -> Result<String> {
     let path = file.to_str().context("the path of the checkout is not UTF-8")?;
     let line = first_line("sha256sum", &["--", path])?;
     Ok(line.split(' ').next().unwrap_or_default().trim_start_matches('\\').to_owned())
@@ -146,11 +203,21 @@ mod tests {
     }
 
     #[test]
+    fn a_kernel_is_compared_with_that_of_the_same_compiler_only() {
+        let known = "# why\naa11  gcc 12, ld 2.40\nbb22  gcc 14, ld 2.44\n";
+        let passed = |compilers, found| compared(known, compilers, found);
+        assert_eq!(passed("gcc 14, ld 2.44", "bb22").expect("it is known"), Outcome::Passed);
+        assert!(passed("gcc 14, ld 2.44", "aa11").is_err());
+        let other = passed("gcc 15, ld 2.45", "cc33").expect("there is nothing to differ from");
+        assert!(matches!(other, Outcome::Warned(what) if what.contains("gcc 15, ld 2.45")));
+    }
+
+    #[test]
     fn the_configuration_asks_for_something_and_for_nothing_twice() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let config = fs::read_to_string(root.join(CONFIG)).expect("it is part of the checkout");
         let mut options = overruled(&config, "");
-        assert!(options.len() > 50);
+        assert!(options.len() > 40);
         options.sort_unstable();
         let all = options.len();
         options.dedup();

@@ -4,14 +4,32 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
+use super::settings;
 use crate::command::{cargo, program};
 use crate::workspace::Workspace;
 
 const TARGET: &str = "x86_64-unknown-linux-musl";
 
-/// Stand-ins for the security module and KMS, and a loader that a static program does not ask for.
-const NEVER: [&str; 5] =
-    ["crates/testkit/", "sharekeep_testkit", "sharekeep_local", "/lib64/ld-linux", "/lib/ld-musl"];
+/// What compilers, cargo and the builds of C libraries would take from the environment, by the
+/// beginnings of the names.
+pub(super) const SETTINGS: &[&str] = &[
+    "AR",
+    "AS",
+    "AWS_LC_",
+    "CARGO_BUILD_RUST",
+    "CARGO_ENCODED_",
+    "CARGO_PROFILE_",
+    "CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL",
+    "CC",
+    "CFLAGS",
+    "CPPFLAGS",
+    "CXX",
+    "HOST_",
+    "LDFLAGS",
+    "RUSTC",
+    "RUSTFLAGS",
+    "TARGET_",
+];
 
 /// Builds the enclave's program: static, and without a trace of the folders it was built in.
 pub(super) fn build(workspace: &Workspace) -> Result<PathBuf> {
@@ -20,22 +38,25 @@ pub(super) fn build(workspace: &Workspace) -> Result<PathBuf> {
         Some(folder) => PathBuf::from(folder),
         None => env::home_dir().context("nobody's home: set CARGO_HOME")?.join(".cargo"),
     };
-    // Of two that fit the later one counts, for rustc as for gcc: the target folder is often in the
-    // checkout.
-    let folders = [
+    let mut folders = [
         (cargo_home, "/cargo"),
         (workspace.root().to_owned(), "/source"),
         (workspace.programs(""), "/target"),
     ]
     // As cargo names them: without a slash at the end.
     .map(|(folder, name)| (folder.components().collect::<PathBuf>(), name));
+    // Of two that fit the later one counts, for rustc as for gcc: what is in another folder comes
+    // behind it, whichever that is.
+    folders.sort_by_key(|(folder, _)| folder.components().count());
     let remap = |option: &str, separator: &str| {
         let flags =
             folders.iter().map(|(folder, name)| format!("{option}={}={name}", folder.display()));
         flags.collect::<Vec<_>>().join(separator)
     };
-    cargo(["build", "--release", "--locked", "-p", "sharekeep-enclave-app"])
+    let build = ["build", "--release", "--locked", "-p", "sharekeep-enclave-app"];
+    cargo(build)
         .arguments(&["--bin", "sharekeep-enclave", "--target", TARGET])
+        .without(settings(SETTINGS))
         // Stands above all other ways to give flags, so that nobody's settings get into the image.
         .env("CARGO_ENCODED_RUSTFLAGS", remap("--remap-path-prefix", "\u{1f}"))
         .env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER", "rust-lld")
@@ -54,16 +75,16 @@ pub(super) fn build(workspace: &Workspace) -> Result<PathBuf> {
         .filter(|(folder, name)| folder != Path::new(name))
         .map(|(folder, _)| format!("{}/", folder.display()))
         .collect();
-    let found = unwanted(&bytes, folders.iter().map(String::as_str).chain(NEVER.iter().copied()));
-    ensure!(found.is_empty(), "the enclave's program must not name {found:?}");
+    let found = named(&bytes, folders.iter().map(String::as_str));
+    ensure!(found.is_empty(), "the enclave's program names where it was built: {found:?}");
     Ok(file)
 }
 
-/// Which of `words` are in the program. Panics name the source file they are in, so a crate that is in
-/// it can hardly be there unseen.
-fn unwanted<'a>(program: &[u8], words: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+/// Which of `folders` the program names. What else has no place in it, whoever puts the image
+/// together refuses.
+fn named<'a>(program: &[u8], folders: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let text = String::from_utf8_lossy(program);
-    words.filter(|word| text.contains(word)).collect()
+    folders.filter(|folder| text.contains(folder)).collect()
 }
 
 fn install_target() -> Result<()> {
@@ -81,10 +102,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_program_that_names_a_stand_in_or_the_folder_it_was_built_in_is_found() {
-        let program =
-            b"\x7fELF\xff\0\0/source/enclave-app/src/main.rs\0/build/me/x.c\xfecrates/testkit/src";
-        let words = ["/build/me", "/build/you"].into_iter().chain(NEVER);
-        assert_eq!(unwanted(program, words), ["/build/me", "crates/testkit/"]);
+    fn a_program_that_names_the_folder_it_was_built_in_is_found() {
+        let program = b"\x7fELF\xff\0\0/source/enclave-app/src/main.rs\0/build/me/x.c\xfe";
+        let folders = ["/build/me/", "/build/you/"].into_iter();
+        assert_eq!(named(program, folders), ["/build/me/"]);
     }
 }
