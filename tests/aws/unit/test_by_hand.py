@@ -77,6 +77,18 @@ class ByHand(unittest.TestCase):
         for name, value in expected.items():
             self.assertIn(f"{name}: {value}\n", said)
 
+    def test_a_release_is_found_signed_by_each_of_its_keys_and_not_when_it_was_changed(self):
+        fixture = ROOT / "crates/release/fixtures/release.json"
+        signatures = len(json.loads(fixture.read_text())["signatures"])
+        said = self.good("A release")
+        self.assertEqual(said.count("Signature Verified Successfully"), signatures)
+        changed = fixture.read_text().replace('"minimum_version": 1', '"minimum_version": 2')
+        (self.folder / "changed.json").write_text(changed)
+        script = commands("A release").replace(str(fixture.relative_to(ROOT)), "changed.json")
+        done = self.run_all(script)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertNotIn("Signature Verified Successfully", done.stdout)
+
 
 if __name__ == "__main__":
     unittest.main()
