@@ -1,9 +1,11 @@
 //! Which images are trusted: what release signers said, wherever it comes from.
 
-use crate::{Client, Error};
+use crate::Client;
 use sharekeep_channel::attestation::PcrSet;
 use sharekeep_release::{MAX_RELEASES, Releases, SignedRelease};
 use sharekeep_schemas::http::ReleasesAnswer;
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::sync::{MutexGuard, PoisonError};
 
 impl Client {
@@ -13,23 +15,25 @@ impl Client {
     }
 
     /// Asks the service for releases, and accepts those that the pinned keys signed. The service is
-    /// believed in nothing: it carries texts. Says why the release of `measured` was refused, if it
-    /// was among them.
-    pub(crate) async fn learn_releases(&self, measured: &PcrSet) -> Option<Error> {
+    /// believed in nothing: it carries texts. Says of which images releases were refused, and why.
+    pub(crate) async fn learn_releases(&self) -> HashMap<PcrSet, sharekeep_release::Error> {
+        let mut refused = HashMap::new();
         // Who cannot or will not answer leaves this device with what it knows.
-        let answer: ReleasesAnswer = self.get_open("/v1/releases").await.ok()?;
+        let Ok(answer) = self.get_open::<ReleasesAnswer>("/v1/releases").await else {
+            return refused;
+        };
         let texts = answer.releases.iter().take(MAX_RELEASES);
-        let signed: Vec<_> = texts.filter_map(|text| SignedRelease::parse(text).ok()).collect();
+        let mut signed: Vec<_> = texts.filter_map(|text| SignedRelease::parse(text).ok()).collect();
+        // Those that withdraw come first, so that what they withdraw is refused as such.
+        signed.sort_by_key(|signed| Reverse(signed.unverified().minimum_version()));
         let mut releases = self.lock_releases();
-        let mut refusal = None;
         for signed in signed {
-            let of_it = signed.unverified().measurements() == *measured;
-            let added = releases.add(&self.settings.release_keys, signed);
-            if let (true, Err(error)) = (of_it, added) {
-                refusal = Some(error.into());
+            let image = signed.unverified().measurements();
+            if let Err(error) = releases.add(&self.settings.release_keys, signed) {
+                refused.insert(image, error);
             }
         }
-        refusal
+        refused
     }
 
     pub(crate) fn lock_releases(&self) -> MutexGuard<'_, Releases> {

@@ -279,6 +279,7 @@ async fn an_unattested_new_enclave_is_not_talked_to() {
     // A function can claim that the enclave's key has changed; it cannot attest another one.
     service.script([
         Instead::Problem(ProblemCode::EnclaveKeyUnknown, None),
+        Instead::Body(br#"{"releases":[]}"#.to_vec()),
         Instead::Body(
             br#"{"enclave_key":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","document":"AAAA"}"#
                 .to_vec(),
@@ -286,7 +287,7 @@ async fn an_unattested_new_enclave_is_not_talked_to() {
     ]);
     let error = user.create_wallet(&frost(Scheme::EddsaEd25519)).await.err().unwrap();
     assert!(matches!(error, Error::Attestation(_)), "{error}");
-    assert_eq!(service.seen().len(), 2);
+    assert_eq!(service.seen().len(), 3);
 }
 
 #[tokio::test]

@@ -137,6 +137,19 @@ async fn a_new_client_believes_an_old_image_until_a_release_withdraws_it() {
 }
 
 #[tokio::test]
+async fn a_withdrawal_reaches_a_client_that_still_accepts_the_image_it_meets() {
+    let (deployment, dir) = (Deployment::start().await, TempDir::new().unwrap());
+    let home = new_home(&deployment, &directory(&dir, "phone"));
+    ask(&home).await.unwrap();
+    let old = release(&deployment);
+    // The new image runs nowhere yet: an old host was forgotten in the fleet.
+    let withdrawing = signed(&deployment, 2, 2, PcrSet::from([[7; 48]; 3]));
+    hand_out(&deployment, &[&old, &withdrawing]).await;
+    assert!(is_withdrawn(&ask(&home).await, 1));
+    deployment.stop().await;
+}
+
+#[tokio::test]
 async fn a_client_refuses_a_withdrawn_image_that_it_had_accepted_although_an_older_minimum_is_replayed()
  {
     let (deployment, dir) = (Deployment::start().await, TempDir::new().unwrap());
