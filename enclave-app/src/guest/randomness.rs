@@ -22,7 +22,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Checks that the kernel's generator is fed by the security module and by no device of the host's.
 pub(super) fn check_source() -> Result<(), Error> {
     let name = fs::read_to_string(CURRENT_SOURCE).map_err(step("ask who feeds the generator"))?;
-    if name.trim_end() == NSM_SOURCE {
+    is_nsm(&name)
+}
+
+fn is_nsm(source: &str) -> Result<(), Error> {
+    if source.trim_end() == NSM_SOURCE {
         Ok(())
     } else {
         Err(Error::Randomness("not fed by the nsm"))
@@ -67,6 +71,15 @@ fn await_generator() -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_nsm_may_feed_the_kernels_generator() {
+        assert!(is_nsm("nsm-hwrng\n").is_ok());
+        // What the kernel says of a device of the host's, of a processor's, and of none.
+        for other in ["virtio_rng.0\n", "tpm-rng-0\n", "nsm-hwrng.1\n", "none\n", ""] {
+            assert!(matches!(is_nsm(other), Err(Error::Randomness("not fed by the nsm"))));
+        }
+    }
 
     #[test]
     fn all_bytes_of_the_nsm_reach_the_generator() {
