@@ -11,6 +11,9 @@ use crate::workspace::Workspace;
 /// What is turned on over the smallest configuration; relative to the root.
 pub(crate) const CONFIG: &str = "crates/image/kernel.config";
 
+/// What is changed in the source; relative to the root.
+pub(crate) const PATCH: &str = "crates/image/vsock-replies.patch";
+
 /// The source as Debian distributes it, without Debian's patches; the hash is that of its signed `.dsc`.
 const SOURCE: &str = "linux_6.12.107.orig.tar.xz";
 const SOURCE_SHA256: &str = "efc76d3c78a5d65f42724118c437d11db1c9f6309a5f024ee9a8b1978fdc6919";
@@ -51,7 +54,9 @@ pub(crate) fn build(workspace: &Workspace) -> Result<Kernel> {
     let source = fetch(&cache)?;
     let config = workspace.root().join(CONFIG);
     let wanted = fs::read_to_string(&config).with_context(|| format!("{CONFIG} is missing"))?;
-    let recipe = recipe(&wanted)?;
+    let patch = workspace.root().join(PATCH);
+    let change = fs::read_to_string(&patch).with_context(|| format!("{PATCH} is missing"))?;
+    let recipe = recipe(&wanted, &change)?;
     let kernel = Kernel { file: cache.join("bzImage"), source };
     let stamp = cache.join("built");
     let stamped =
@@ -70,6 +75,11 @@ pub(crate) fn build(workspace: &Workspace) -> Result<Kernel> {
         .argument("-C")
         .argument(&folder)
         .run()?;
+    // Exactly as it is: in other surroundings the same change may do something else.
+    program("patch", ["--strip=1", "--forward", "--fuzz=0", "--input"])
+        .argument(&patch)
+        .folder(&folder)
+        .run_quietly()?;
     make(&folder, "tinyconfig").run_quietly()?;
     fixed(program("scripts/kconfig/merge_config.sh", ["-m", ".config"]), &folder)
         .argument(&config)
@@ -125,8 +135,8 @@ pub(super) fn lend_source(workspace: &Workspace, cache: &Path) -> Result<()> {
 }
 
 /// Everything that decides what comes out.
-fn recipe(config: &str) -> Result<String> {
-    Ok(format!("{SOURCE_SHA256}\n{}\n{FIXED:?}\n{config}", compilers()?.join("\n")))
+fn recipe(config: &str, change: &str) -> Result<String> {
+    Ok(format!("{SOURCE_SHA256}\n{}\n{FIXED:?}\n{config}\n{change}", compilers()?.join("\n")))
 }
 
 fn compilers() -> Result<[String; 2]> {
@@ -149,8 +159,8 @@ fn compared(known: &str, compilers: &str, found: &str) -> Result<Outcome> {
     };
     ensure!(
         wanted == found,
-        "the kernel is {found}, and {KNOWN} has {wanted} for {compilers}. If its source or its \
-         configuration was changed, the new hash belongs there; if not, the build is not reproducible",
+        "the kernel is {found}, and {KNOWN} has {wanted} for {compilers}. If its source, its \
+         patch or its configuration was changed, the new hash belongs there; if not, the build is not reproducible",
     );
     Ok(Outcome::Passed)
 }
@@ -200,6 +210,14 @@ mod tests {
         let lost = ["CONFIG_B=y", "CONFIG_N=16", "# CONFIG_D is not set"];
         assert_eq!(overruled(wanted, made), lost);
         assert_eq!(overruled(wanted, wanted), [""; 0]);
+    }
+
+    #[test]
+    fn a_kernel_of_another_patch_or_configuration_is_built_anew() {
+        let of = |config, change| recipe(config, change).expect("there are gcc and ld");
+        assert_eq!(of("CONFIG_A=y\n", "+a\n"), of("CONFIG_A=y\n", "+a\n"));
+        assert_ne!(of("CONFIG_A=y\n", "+a\n"), of("CONFIG_A=y\n", "+b\n"));
+        assert_ne!(of("CONFIG_A=y\n", "+a\n"), of("CONFIG_B=y\n", "+a\n"));
     }
 
     #[test]

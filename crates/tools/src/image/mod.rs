@@ -85,6 +85,7 @@ impl Parts {
             ("Cargo.lock", workspace.root().join("Cargo.lock")),
             ("kernel.config", workspace.root().join(kernel::CONFIG)),
             ("kernel source", self.kernel.source.clone()),
+            ("vsock-replies.patch", workspace.root().join(kernel::PATCH)),
         ];
         for (name, path) in files {
             call = call.arguments(&["--input", &format!("{name}={}", path.display())]);
