@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// Context ids at which the parent may be: 3 on Nitro, 2 where this image runs in a virtual machine of
 /// another kind.
@@ -15,6 +15,9 @@ const PORT: u32 = 9000;
 const HEARTBEAT: u8 = 0xb7;
 /// Longest wait for the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How soon a place is asked again that refused, or to which the kernel found no way: it gives up after two
+/// seconds.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Tells the parent that the guest is up, and returns the context id of the one that answers. Whoever it
 /// is carries ciphertext and is trusted with nothing, so that asking costs no security.
@@ -32,17 +35,18 @@ async fn first_to_answer<const N: usize>(
 ) -> Result<u32, Error> {
     let mut asked = JoinSet::new();
     for (cid, address) in places {
-        asked.spawn(async move { greet(&address).await.map(|()| cid) });
-    }
-    let answer = async {
-        while let Some(answer) = asked.join_next().await {
-            if let Ok(Ok(cid)) = answer {
-                return Some(cid);
+        asked.spawn(async move {
+            // A parent may come to listen after its guest is up.
+            while greet(&address).await.is_err() {
+                sleep(PAUSE).await;
             }
-        }
-        None
-    };
-    timeout(patience, answer).await.ok().flatten().ok_or(Error::NoParent)
+            cid
+        });
+    }
+    match timeout(patience, asked.join_next()).await {
+        Ok(Some(Ok(cid))) => Ok(cid),
+        _ => Err(Error::NoParent),
+    }
 }
 
 async fn greet(address: &Address) -> io::Result<()> {
@@ -86,6 +90,18 @@ mod tests {
             let found = first_to_answer([(3, there), (2, nobody())], PATIENCE).await;
             assert_eq!(found.unwrap(), 3);
         }
+    }
+
+    #[tokio::test]
+    async fn a_parent_that_listens_later_than_the_guest_asks_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name| Address::Unix(folder.path().join(name));
+        let asked = [(3, place("late")), (2, place("nobody"))];
+        let search = tokio::spawn(first_to_answer(asked, PATIENCE));
+        sleep(PAUSE * 2).await;
+        assert!(!search.is_finished(), "a refusal is not the end");
+        parent(&folder, "late", Some(HEARTBEAT));
+        assert_eq!(search.await.unwrap().unwrap(), 3);
     }
 
     #[tokio::test]
