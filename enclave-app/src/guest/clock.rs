@@ -5,6 +5,7 @@ use crate::ports::Nsm;
 use rustix::time::{ClockId, Timespec, clock_settime};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::task::spawn_blocking;
 
 /// How far the kernel's clock may be from the security module's. The core counts in seconds and bears
 /// steps of two of them.
@@ -12,6 +13,11 @@ const MAX_DRIFT: Duration = Duration::from_secs(1);
 /// How often the clocks are compared. A processor's clock takes days for a second; one that is emulated on a
 /// busy machine may stand still for seconds.
 const INTERVAL: Duration = Duration::from_secs(10);
+/// Longest time between the question and the use of the answer. A processor that stood still in between
+/// makes of the module's time the past, and the clock would be set back.
+const MAX_ASKING: Duration = Duration::from_millis(500);
+/// How often the module is asked until one answer is fresh.
+const TRIES: usize = 5;
 /// From here on it is worth a line.
 const NOTEWORTHY: Duration = Duration::from_secs(60);
 
@@ -19,11 +25,14 @@ const NOTEWORTHY: Duration = Duration::from_secs(60);
 /// is not believed; nobody else in a guest keeps a clock right, which drifts by minutes in weeks.
 ///
 /// # Errors
-/// [`Error::Nsm`], and [`Error::Guest`] when the kernel refuses.
+/// [`Error::Nsm`], also when no answer is fresh, and [`Error::Guest`] when the kernel refuses.
 pub(super) fn set_clock(nsm: &dyn Nsm) -> Result<(), Error> {
-    let document = nsm.attest(None, None, None)?;
-    let theirs = time_of_document(&document).ok_or(Error::Nsm("a document without a time"))?;
-    let ours = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let told = || {
+        let document = nsm.attest(None, None, None)?;
+        time_of_document(&document).ok_or(Error::Nsm("a document without a time"))
+    };
+    let read = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let (theirs, ours) = fresh(told, read)?;
     if theirs.abs_diff(ours) > NOTEWORTHY {
         say(format_args!("the clock was {} s off", theirs.abs_diff(ours).as_secs()));
     }
@@ -33,13 +42,33 @@ pub(super) fn set_clock(nsm: &dyn Nsm) -> Result<(), Error> {
     }
 }
 
+/// The module's time and the kernel's, of the same moment.
+fn fresh(
+    mut told: impl FnMut() -> Result<Duration, Error>,
+    mut read: impl FnMut() -> Duration,
+) -> Result<(Duration, Duration), Error> {
+    for _ in 0..TRIES {
+        let before = read();
+        let theirs = told()?;
+        let after = read();
+        if before.abs_diff(after) <= MAX_ASKING {
+            return Ok((theirs, after));
+        }
+    }
+    Err(Error::Nsm("its time is old when it arrives"))
+}
+
 /// Sets the clock again and again. What happens when the security module does not answer is the core's
 /// decision: it compares for itself before it believes a time.
 pub async fn keep_clock(nsm: Arc<dyn Nsm>) {
     loop {
         tokio::time::sleep(INTERVAL).await;
-        if let Err(error) = set_clock(&*nsm) {
-            tracing::warn!(%error, "the clock is not compared");
+        let nsm = Arc::clone(&nsm);
+        // The module is asked on a thread of its own: a slow one holds up nobody's connection.
+        match spawn_blocking(move || set_clock(&*nsm)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the clock is not compared"),
+            Err(error) => tracing::warn!(%error, "the clock is not compared"),
         }
     }
 }
@@ -54,6 +83,7 @@ fn correction(theirs: Duration, ours: Duration) -> Option<Timespec> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
 
     const NOW: Duration = Duration::from_millis(1_790_000_000_250);
 
@@ -64,6 +94,41 @@ mod tests {
         for wrong in [Duration::ZERO, NOW - off, NOW + off, NOW * 2, Duration::MAX] {
             assert_eq!(correction(NOW, wrong), Some(wanted), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_time_that_grew_old_while_the_processor_stood_still_sets_no_clock() {
+        let slow = MAX_ASKING + Duration::from_millis(1);
+        let asked = |pauses: &[Duration]| {
+            let clock = Cell::new(NOW);
+            let mut pauses = pauses.iter();
+            let told = || {
+                let theirs = clock.get();
+                clock.set(theirs + *pauses.next().expect("it is not asked again"));
+                Ok(theirs)
+            };
+            fresh(told, || clock.get())
+        };
+        let second = asked(&[slow, MAX_ASKING]).expect("the second answer is fresh");
+        assert_eq!(second, (NOW + slow, NOW + slow + MAX_ASKING));
+        assert!(matches!(
+            asked(&[slow; TRIES]),
+            Err(Error::Nsm("its time is old when it arrives"))
+        ));
+    }
+
+    #[test]
+    fn a_module_that_refuses_is_not_asked_again() {
+        let mut asked = 0;
+        let refused = fresh(
+            || {
+                asked += 1;
+                Err(Error::Nsm("no"))
+            },
+            || NOW,
+        );
+        assert!(matches!(refused, Err(Error::Nsm("no"))));
+        assert_eq!(asked, 1);
     }
 
     #[test]
