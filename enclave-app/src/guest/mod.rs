@@ -10,6 +10,7 @@
 mod clock;
 mod debug;
 mod hardening;
+mod inspection;
 mod loopback;
 mod mounts;
 mod panics;
@@ -41,10 +42,9 @@ pub fn prepare() -> Result<NitroNsm, Error> {
     clock::set_clock(&nsm)?;
     loopback::up().map_err(step("bring the loopback device up"))?;
     mounts::seal()?;
-    say(format_args!(
-        "guest prepared: root and /dev read-only and nothing else mounted, memory locked, not dumpable, \
-         core dumps off, randomness and clock from the nsm"
-    ));
+    // What is read back last, and then what ended the guest if it was refused.
+    let passed = inspection::Inspection::make()?.passed()?;
+    say(format_args!("guest prepared: {passed}; memory locked, randomness and clock from the nsm"));
     Ok(nsm)
 }
 
