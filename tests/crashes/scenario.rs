@@ -104,6 +104,7 @@ pub(crate) fn entry(step: DurableStep) -> Entry {
         S::BundleWritten => client(&[Scenario::Download]),
         S::OfflineRecovery | S::OfflineWallet => client(&[Scenario::Offline]),
         S::ProvisionTenants => Spared("the operator's, before the first user comes"),
+        S::PublishReleases => Spared("the operator's: one write, which he reads back or repeats"),
         S::ProvisionKeys => service(&[Scenario::FirstSignIn]),
         S::Attestation => Entry::Killed(Maker::Enclave, &[Scenario::SignIn]),
         S::ClaimRequest => Entry::Killed(Maker::Function, &[Scenario::Create]),

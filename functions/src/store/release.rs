@@ -23,7 +23,7 @@ impl Store {
         if texts.len() > MAX_RELEASES || bytes.len() > MAX_ROW_BYTES {
             return Err(Error::Setting("releases (at most 8 of 8 KiB each)"));
         }
-        reached(DurableStep::ProvisionTenants, Moment::Before);
+        reached(DurableStep::PublishReleases, Moment::Before);
         self.client
             .update_item()
             .table_name(self.table("tenants"))
@@ -37,7 +37,7 @@ impl Store {
             .send()
             .await
             .map_err(|error| fault_of(&error))?;
-        reached(DurableStep::ProvisionTenants, Moment::After);
+        reached(DurableStep::PublishReleases, Moment::After);
         Ok(())
     }
 
