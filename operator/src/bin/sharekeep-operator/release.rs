@@ -2,7 +2,8 @@ use crate::arguments::{Common, NewRelease, ReleaseCommand};
 use crate::{cloud, file, key};
 use serde_json::{Value, json};
 use sharekeep::terminal::{Report, table as columns};
-use sharekeep_operator::{Result, release};
+use sharekeep_operator::Result;
+use sharekeep_operator::release::{self, Replace};
 use sharekeep_release::{Release, ReleaseKeys, Releases, SignedRelease};
 use std::path::Path;
 
@@ -39,11 +40,12 @@ pub(crate) async fn run(common: &Common, command: &ReleaseCommand) -> Result<Rep
             file::write_new(out, keys.to_text().as_bytes())?;
             Ok(pinned(&keys))
         }
-        ReleaseCommand::Publish { releases, table } => {
+        ReleaseCommand::Publish { releases, replace_anything, table } => {
             let given = releases.iter().map(|path| read(path)).collect::<Result<Vec<_>>>()?;
             let trust = file::trust(&table.trust)?;
             let store = cloud::store(&cloud::configuration().await, table)?;
-            Ok(listed(&release::publish(&store, &trust, &given).await?))
+            let replace = if *replace_anything { Replace::Anything } else { Replace::Older };
+            Ok(listed(&release::publish(&store, &trust, &given, replace).await?))
         }
         ReleaseCommand::List { table } => {
             let trust = file::trust(&table.trust)?;

@@ -57,6 +57,10 @@ pub(crate) enum ReleaseCommand {
         /// Every release that is to hold
         #[arg(required = true)]
         releases: Vec<PathBuf>,
+        /// Do so even if what they are handed now names a higher minimum version, which devices that have
+        /// not seen it will then not learn here, or is not signed by these keys
+        #[arg(long)]
+        replace_anything: bool,
         #[command(flatten)]
         table: Table,
     },
