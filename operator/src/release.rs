@@ -21,51 +21,96 @@ pub fn keys(trust: &Trust) -> Result<ReleaseKeys> {
     Ok(ReleaseKeys::new(&it.deployment, threshold, keys)?)
 }
 
+/// What a release is held against, both when it is written and whenever it is signed.
+pub struct Basis {
+    /// Of the file that must be in the image.
+    trust: Digest,
+    keys: ReleaseKeys,
+}
+
+impl Basis {
+    /// The trust configuration that must be in the image, as its file has it. Its release keys sign, unless
+    /// others are pinned: while keys are changed, the image has the new ones and clients pin those before.
+    ///
+    /// # Errors
+    /// [`Error::Trust`], [`Error::Release`] if there are no keys or the pinned ones are another
+    /// deployment's.
+    pub fn new(trust: &[u8], pinned: Option<ReleaseKeys>) -> Result<Self> {
+        let own = keys(&Trust::from_bytes(trust)?)?;
+        let keys = match pinned {
+            Some(pinned) => {
+                of_deployment(pinned.deployment(), own.deployment())?;
+                pinned
+            }
+            None => own,
+        };
+        Ok(Self { trust: Digest::of(trust), keys })
+    }
+
+    /// What an image measures and the hash of its manifest, if this trust configuration is in it.
+    fn read_manifest(&self, text: &str) -> Result<(PcrSet, ManifestHash)> {
+        let manifest = Manifest::parse(text).map_err(|error| Error::Manifest(error.to_string()))?;
+        if manifest.inputs.get("trust") != Some(&self.trust) {
+            let why =
+                format!("its image has another trust configuration in it than {}", self.trust);
+            return Err(Error::Manifest(why));
+        }
+        let measured = manifest.measurements;
+        let measured = PcrSet::from([measured.pcr0.0, measured.pcr1.0, measured.pcr2.0]);
+        Ok((measured, ManifestHash(Digest::of(text.as_bytes()).0)))
+    }
+}
+
+fn of_deployment(found: &str, wanted: &str) -> Result<()> {
+    if found == wanted {
+        return Ok(());
+    }
+    let (found, wanted) = (found.to_owned(), wanted.to_owned());
+    Err(sharekeep_release::Error::Deployment { found, wanted }.into())
+}
+
 /// Writes a release of the image that a manifest describes. Nobody has signed it yet.
 ///
 /// # Errors
-/// [`Error::Manifest`], or [`Error::Release`] if the versions cannot be.
+/// [`Error::Manifest`] if it is none, or of an image with another trust configuration; [`Error::Release`]
+/// if the versions cannot be.
 pub fn propose(
+    basis: &Basis,
     manifest: &str,
-    trust: &Trust,
     version: u64,
     minimum_version: u64,
 ) -> Result<SignedRelease> {
-    let (measured, hash) = read_manifest(manifest)?;
-    let deployment = &trust.configuration().deployment;
+    let (measured, hash) = basis.read_manifest(manifest)?;
+    let deployment = basis.keys.deployment();
     let release = Release::new(deployment, version, minimum_version, measured, Some(hash))?;
     Ok(SignedRelease::unsigned(release))
 }
 
-/// Adds a signature. A manifest is that of the signer's own build: what is signed must be of it. The path
-/// is the key's, for the errors.
+/// Adds a signature. The manifest is that of the signer's own build: what is signed must be of it. Without
+/// one he signs what he has not seen. The path is the key's, for the errors.
 ///
 /// # Errors
-/// [`Error::KeyUse`], [`Error::AnotherKey`] if the key is none of the trust configuration's,
-/// [`Error::Manifest`], [`Error::Release`].
+/// [`Error::KeyUse`], [`Error::AnotherKey`] if the key is none of those that sign, [`Error::Manifest`],
+/// [`Error::Release`].
 pub fn sign(
+    basis: &Basis,
     signed: &mut SignedRelease,
     key: &SealedKey,
     path: &Path,
-    trust: &Trust,
     manifest: Option<&str>,
 ) -> Result<()> {
     if key.purpose() != KeyUse::Release {
         let (found, wanted) = (key.purpose(), KeyUse::Release);
         return Err(Error::KeyUse { path: path.to_owned(), found, wanted });
     }
-    let keys = keys(trust)?;
     let own = ReleaseKey::from_bytes(&key.public().to_bytes())?;
-    if !keys.keys().contains(&own) {
+    if !basis.keys.keys().contains(&own) {
         return Err(Error::AnotherKey);
     }
     let release = signed.unverified();
-    if release.deployment() != keys.deployment() {
-        let (found, wanted) = (release.deployment().to_owned(), keys.deployment().to_owned());
-        return Err(sharekeep_release::Error::Deployment { found, wanted }.into());
-    }
+    of_deployment(release.deployment(), basis.keys.deployment())?;
     if let Some(manifest) = manifest {
-        let (measured, hash) = read_manifest(manifest)?;
+        let (measured, hash) = basis.read_manifest(manifest)?;
         if release.measurements() != measured {
             return Err(Error::Manifest("its image is not the release's".to_owned()));
         }
@@ -145,13 +190,6 @@ fn accepted(keys: &ReleaseKeys, given: &[SignedRelease]) -> Result<Releases> {
         releases.add(keys, signed.clone())?;
     }
     Ok(releases)
-}
-
-fn read_manifest(text: &str) -> Result<(PcrSet, ManifestHash)> {
-    let manifest = Manifest::parse(text).map_err(|error| Error::Manifest(error.to_string()))?;
-    let measured = manifest.measurements;
-    let measured = PcrSet::from([measured.pcr0.0, measured.pcr1.0, measured.pcr2.0]);
-    Ok((measured, ManifestHash(Digest::of(text.as_bytes()).0)))
 }
 
 #[cfg(test)]

@@ -4,36 +4,42 @@ use sharekeep_functions::store::{StoreKeys, StoreSettings, TablePrefix};
 use sharekeep_image::{Entry, Image, Ramdisk};
 use std::collections::BTreeMap;
 
-fn manifest(kernel: &str) -> String {
+/// Of an image with this kernel and this trust configuration, as the build writes it.
+fn manifest(kernel: &str, trust: &[u8]) -> String {
     let boot = Ramdisk::new([("dev", Entry::Folder)]).unwrap();
-    let part = |name| Ramdisk::new([(name, Entry::Program(b"\x7fELF".to_vec()))]).unwrap();
-    let parts = [boot, part("init"), part("trust")];
+    let part = |name, bytes: &[u8]| Ramdisk::new([(name, Entry::Program(bytes.into()))]).unwrap();
+    let parts = [boot, part("init", b"\x7fELF"), part("trust", trust)];
     let image = Image::new(kernel.as_bytes().to_vec(), "panic=1", parts).unwrap();
-    let none = BTreeMap::new;
-    Manifest::of(&image, "here".to_owned(), none(), BTreeMap::new()).to_text()
+    let inputs = [("trust".to_owned(), Digest::of(trust))].into();
+    Manifest::of(&image, "here".to_owned(), inputs, BTreeMap::new()).to_text()
 }
 
 fn signers() -> [SealedKey; 3] {
     ["a", "b", "c"].map(|name| SealedKey::generate(KeyUse::Release, name).unwrap())
 }
 
-fn trust(signers: &[SealedKey], deployment: &str) -> Trust {
-    let bytes = encode(&NewTrust {
+fn trust(signers: &[SealedKey], deployment: &str) -> Vec<u8> {
+    encode(&NewTrust {
         deployment: deployment.to_owned(),
         operator_key: SealedKey::generate(KeyUse::Operator, "o").unwrap().public(),
         release_keys: signers.iter().map(SealedKey::public).collect(),
         release_threshold: 2,
         kms_key_arn: "arn:aws:kms:eu-central-1:111122223333:key/1234".to_owned(),
         egress_hosts: vec![],
-    });
-    Trust::from_bytes(&bytes.unwrap()).unwrap()
+    })
+    .unwrap()
+}
+
+fn basis(trust: &[u8]) -> Basis {
+    Basis::new(trust, None).unwrap()
 }
 
 /// A release that two signed.
-fn signed(trust: &Trust, signers: &[SealedKey], version: u64, minimum: u64) -> SignedRelease {
-    let mut release = propose(&manifest("kernel"), trust, version, minimum).unwrap();
+fn signed(trust: &[u8], signers: &[SealedKey], version: u64, minimum: u64) -> SignedRelease {
+    let (basis, manifest) = (basis(trust), manifest("kernel", trust));
+    let mut release = propose(&basis, &manifest, version, minimum).unwrap();
     for key in &signers[..2] {
-        sign(&mut release, key, Path::new("k"), trust, None).unwrap();
+        sign(&basis, &mut release, key, Path::new("k"), Some(&manifest)).unwrap();
     }
     release
 }
@@ -42,12 +48,13 @@ fn signed(trust: &Trust, signers: &[SealedKey], version: u64, minimum: u64) -> S
 fn two_people_release_what_was_built_and_clients_accept_it() {
     let signers = signers();
     let trust = trust(&signers, "shop");
-    let manifest = manifest("kernel");
-    let mut first = propose(&manifest, &trust, 2, 1).unwrap();
+    let (basis, manifest) = (basis(&trust), manifest("kernel", &trust));
+    let mut first = propose(&basis, &manifest, 2, 1).unwrap();
     let mut second = first.clone();
-    sign(&mut first, &signers[0], Path::new("a"), &trust, Some(&manifest)).unwrap();
-    sign(&mut second, &signers[2], Path::new("c"), &trust, None).unwrap();
-    let pinned = ReleaseKeys::parse(&keys(&trust).unwrap().to_text()).unwrap();
+    sign(&basis, &mut first, &signers[0], Path::new("a"), Some(&manifest)).unwrap();
+    sign(&basis, &mut second, &signers[2], Path::new("c"), Some(&manifest)).unwrap();
+    let pinned = keys(&Trust::from_bytes(&trust).unwrap()).unwrap();
+    let pinned = ReleaseKeys::parse(&pinned.to_text()).unwrap();
     assert!(pinned.verify(&first).is_err(), "one alone");
     first.combine(second).unwrap();
     let release = pinned.verify(&first).unwrap().release;
@@ -62,20 +69,57 @@ fn two_people_release_what_was_built_and_clients_accept_it() {
 fn a_signer_signs_nothing_that_his_own_build_does_not_show() {
     let signers = signers();
     let trust = trust(&signers, "shop");
-    let mut release = propose(&manifest("kernel"), &trust, 1, 1).unwrap();
-    let other = manifest("another kernel");
+    let basis = basis(&trust);
+    let mut release = propose(&basis, &manifest("kernel", &trust), 1, 1).unwrap();
+    let other = manifest("another kernel", &trust);
     let before = release.clone();
-    let refused = sign(&mut release, &signers[0], Path::new("a"), &trust, Some(&other));
+    let refused = sign(&basis, &mut release, &signers[0], Path::new("a"), Some(&other));
     assert!(matches!(refused, Err(Error::Manifest(_))));
     assert_eq!(release, before);
+}
+
+#[test]
+fn an_image_with_another_trust_configuration_is_neither_proposed_nor_signed() {
+    let signers = signers();
+    // Same name and same signers, but not the same operator.
+    let (own, other) = (trust(&signers, "shop"), trust(&signers, "shop"));
+    let foreign = manifest("kernel", &other);
+    assert!(matches!(propose(&basis(&own), &foreign, 1, 1), Err(Error::Manifest(_))));
+    let mut release = propose(&basis(&other), &foreign, 1, 1).unwrap();
+    let mut signed = |trust: &[u8]| {
+        sign(&basis(trust), &mut release, &signers[0], Path::new("a"), Some(&foreign))
+    };
+    assert!(matches!(signed(&own), Err(Error::Manifest(_))));
+    signed(&other).unwrap();
+    let mut unnamed = Manifest::parse(&foreign).unwrap();
+    unnamed.inputs.clear();
+    assert!(matches!(propose(&basis(&other), &unnamed.to_text(), 1, 1), Err(Error::Manifest(_))));
+}
+
+#[test]
+fn the_keys_before_release_the_image_that_has_the_next_ones() {
+    let (before, after) = (signers(), signers());
+    let next = trust(&after, "shop");
+    let pinned = |deployment| keys(&Trust::from_bytes(&trust(&before, deployment)).unwrap()).ok();
+    let basis = Basis::new(&next, pinned("shop")).unwrap();
+    let manifest = manifest("kernel", &next);
+    let mut release = propose(&basis, &manifest, 1, 1).unwrap();
+    let mut signed = |key| sign(&basis, &mut release, key, Path::new("k"), Some(&manifest));
+    assert!(matches!(signed(&after[0]), Err(Error::AnotherKey)));
+    for key in &before[..2] {
+        signed(key).unwrap();
+    }
+    pinned("shop").unwrap().verify(&release).unwrap();
+    assert!(matches!(Basis::new(&next, pinned("bank")), Err(Error::Release(_))));
 }
 
 #[test]
 fn another_deployments_release_an_operator_key_and_a_strangers_key_sign_nothing() {
     let signers = signers();
     let (shop, bank) = (trust(&signers, "shop"), trust(&signers, "bank"));
-    let mut release = propose(&manifest("kernel"), &shop, 1, 1).unwrap();
-    let mut signed = |key, trust| sign(&mut release, key, Path::new("k"), trust, None);
+    let mut release = propose(&basis(&shop), &manifest("kernel", &shop), 1, 1).unwrap();
+    let mut signed =
+        |key, trust: &[u8]| sign(&basis(trust), &mut release, key, Path::new("k"), None);
     assert!(matches!(signed(&signers[0], &bank), Err(Error::Release(_))));
     let operator = SealedKey::generate(KeyUse::Operator, "o").unwrap();
     assert!(matches!(signed(&operator, &shop), Err(Error::KeyUse { .. })));
@@ -87,8 +131,9 @@ fn another_deployments_release_an_operator_key_and_a_strangers_key_sign_nothing(
 #[test]
 fn users_are_not_handed_what_one_of_the_releases_withdraws() {
     let signers = signers();
-    let trust = trust(&signers, "shop");
-    let signed = |version, minimum| signed(&trust, &signers, version, minimum);
+    let file = trust(&signers, "shop");
+    let trust = Trust::from_bytes(&file).unwrap();
+    let signed = |version, minimum| signed(&file, &signers, version, minimum);
     let keys = keys(&trust).unwrap();
     assert!(accepted(&keys, &[signed(1, 1), signed(2, 1)]).is_ok());
     let refused = accepted(&keys, &[signed(1, 1), signed(2, 2)]);
@@ -118,10 +163,11 @@ fn versions(releases: &Releases) -> Vec<u64> {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_published_withdraws_no_less_than_what_was() {
     let signers = signers();
-    let trust = trust(&signers, "shop");
+    let file = trust(&signers, "shop");
+    let trust = Trust::from_bytes(&file).unwrap();
     let store = store().await;
     let [first, second, third] = [(1, 1), (2, 1), (3, 2)]
-        .map(|(version, minimum)| signed(&trust, &signers, version, minimum));
+        .map(|(version, minimum)| signed(&file, &signers, version, minimum));
     let publish = async |given: &[SignedRelease], replace| {
         publish(&store, &trust, given, replace).await.map(|releases| versions(&releases))
     };
@@ -138,10 +184,11 @@ async fn what_is_published_withdraws_no_less_than_what_was() {
 #[tokio::test(flavor = "multi_thread")]
 async fn over_what_these_keys_have_not_signed_nobody_publishes_unawares() {
     let (signers, others) = (signers(), signers());
-    let (before, after) = (trust(&others, "shop"), trust(&signers, "shop"));
+    let (old, new) = (trust(&others, "shop"), trust(&signers, "shop"));
+    let [before, after] = [&old, &new].map(|file| Trust::from_bytes(file).unwrap());
     let store = store().await;
-    publish(&store, &before, &[signed(&before, &others, 7, 7)], Replace::Older).await.unwrap();
-    let next = [signed(&after, &signers, 8, 1)];
+    publish(&store, &before, &[signed(&old, &others, 7, 7)], Replace::Older).await.unwrap();
+    let next = [signed(&new, &signers, 8, 1)];
     let refused = publish(&store, &after, &next, Replace::Older).await;
     assert!(matches!(refused, Err(Error::Published(_))), "{refused:?}");
     store.put_releases(&["no release".to_owned()]).await.unwrap();
@@ -153,13 +200,14 @@ async fn over_what_these_keys_have_not_signed_nobody_publishes_unawares() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_who_publish_at_once_the_second_changes_nothing_and_is_told() {
     let signers = signers();
-    let trust = trust(&signers, "shop");
+    let file = trust(&signers, "shop");
+    let trust = Trust::from_bytes(&file).unwrap();
     let keys = keys(&trust).unwrap();
     let store = store().await;
     let stored = store.stored_releases().await.unwrap();
-    let faster = [signed(&trust, &signers, 2, 2)];
+    let faster = [signed(&file, &signers, 2, 2)];
     publish(&store, &trust, &faster, Replace::Older).await.unwrap();
-    let slower = accepted(&keys, &[signed(&trust, &signers, 1, 1)]).unwrap();
+    let slower = accepted(&keys, &[signed(&file, &signers, 1, 1)]).unwrap();
     let refused = write(&store, &stored, &slower).await;
     assert!(matches!(refused, Err(Error::Overtaken)), "{refused:?}");
     assert_eq!(versions(&published(&store, &trust).await.unwrap()), [2]);

@@ -13,12 +13,15 @@ pub(crate) enum ReleaseCommand {
         /// The person's release key
         #[arg(long, value_name = "FILE")]
         key: PathBuf,
-        /// The deployment's trust configuration
-        #[arg(long, value_name = "FILE")]
-        trust: PathBuf,
+        #[command(flatten)]
+        basis: Basis,
         /// The manifest of your own build: nothing is signed but a release of the same image
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", required_unless_present = "unseen")]
         manifest: Option<PathBuf>,
+        /// Sign an image that you have not built: you vouch for what somebody else says it is, and if all
+        /// signers do, one person decides which image clients believe
+        #[arg(long, conflicts_with = "manifest")]
+        unseen: bool,
         /// Where the signed release will be; it must not exist
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
@@ -78,13 +81,24 @@ pub(crate) struct NewRelease {
     /// The manifest that the build wrote
     #[arg(long, value_name = "FILE")]
     pub(crate) manifest: PathBuf,
-    /// The deployment's trust configuration
-    #[arg(long, value_name = "FILE")]
-    pub(crate) trust: PathBuf,
+    #[command(flatten)]
+    pub(crate) basis: Basis,
     /// Its version: higher than that of any release before
     #[arg(long, value_name = "NUMBER")]
     pub(crate) release_version: u64,
     /// The least version that clients still accept; all below are withdrawn for ever
     #[arg(long, value_name = "NUMBER")]
     pub(crate) minimum_version: u64,
+}
+
+/// What a release is held against.
+#[derive(Args)]
+pub(crate) struct Basis {
+    /// The deployment's trust configuration: that of the image, or it is refused
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: PathBuf,
+    /// The release keys that clients pin, from `release keys`, while they are being changed [default: those
+    /// of the trust configuration]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pinned: Option<PathBuf>,
 }
