@@ -15,6 +15,16 @@ pub enum Error {
     /// A release is not accepted.
     #[error("the release is not accepted: {0}")]
     Release(#[from] sharekeep_release::Error),
+    /// A release does not come next: what devices saw never falls, so versions go up, in small steps.
+    #[error("the next release has a version from {first} to {last}, and not {version}")]
+    Version {
+        /// The release's.
+        version: u64,
+        /// The lowest that it may have.
+        first: u64,
+        /// The highest.
+        last: u64,
+    },
     /// What is to be published withdraws less than what users are handed now.
     #[error(
         "these releases name {given} as the least version, and those that are published {published}: \
@@ -109,7 +119,7 @@ impl Error {
                 | sharekeep_release::Error::Deployment { .. }
                 | sharekeep_release::Error::Withdrawn { .. },
             ) => ErrorKind::Trust,
-            Self::Release(_) | Self::Manifest(_) => ErrorKind::Usage,
+            Self::Release(_) | Self::Manifest(_) | Self::Version { .. } => ErrorKind::Usage,
             Self::Trust(_) | Self::Usage(_) | Self::KeyUse { .. } | Self::AnotherKey => {
                 ErrorKind::Usage
             }

@@ -21,21 +21,33 @@ pub fn keys(trust: &Trust) -> Result<ReleaseKeys> {
     Ok(ReleaseKeys::new(&it.deployment, threshold, keys)?)
 }
 
+/// Most that one release's version is above that of the one before. Devices never go back, so a signer's slip
+/// or a proposer's malice must not use up the numbers: minimum and version at the highest that there is would
+/// end a deployment for every device that saw it.
+const MAX_STEP: u64 = 1_000;
+
 /// What a release is held against, both when it is written and whenever it is signed.
 pub struct Basis {
     /// Of the file that must be in the image.
     trust: Digest,
     keys: ReleaseKeys,
+    /// Version of the release before; 0 if there is none.
+    before: u64,
 }
 
 impl Basis {
     /// The trust configuration that must be in the image, as its file has it. Its release keys sign, unless
     /// others are pinned: while keys are changed, the image has the new ones and clients pin those before.
+    /// They signed the release `after` which the next one comes; there is none for a first one.
     ///
     /// # Errors
-    /// [`Error::Trust`], [`Error::Release`] if there are no keys or the pinned ones are another
-    /// deployment's.
-    pub fn new(trust: &[u8], pinned: Option<ReleaseKeys>) -> Result<Self> {
+    /// [`Error::Trust`], [`Error::Release`] if there are no keys, the pinned ones are another deployment's,
+    /// or too few of them signed the release before.
+    pub fn new(
+        trust: &[u8],
+        pinned: Option<ReleaseKeys>,
+        after: Option<&SignedRelease>,
+    ) -> Result<Self> {
         let own = keys(&Trust::from_bytes(trust)?)?;
         let keys = match pinned {
             Some(pinned) => {
@@ -44,7 +56,19 @@ impl Basis {
             }
             None => own,
         };
-        Ok(Self { trust: Digest::of(trust), keys })
+        let before = after.map(|signed| keys.verify(signed)).transpose()?;
+        let before = before.map_or(0, |verified| verified.release.version());
+        Ok(Self { trust: Digest::of(trust), keys, before })
+    }
+
+    fn comes_next(&self, release: &Release) -> Result<()> {
+        let (version, before) = (release.version(), self.before);
+        let last = before.saturating_add(MAX_STEP);
+        if before < version && version <= last {
+            Ok(())
+        } else {
+            Err(Error::Version { version, first: before.saturating_add(1), last })
+        }
     }
 
     /// What an image measures and the hash of its manifest, if this trust configuration is in it.
@@ -72,8 +96,8 @@ fn of_deployment(found: &str, wanted: &str) -> Result<()> {
 /// Writes a release of the image that a manifest describes. Nobody has signed it yet.
 ///
 /// # Errors
-/// [`Error::Manifest`] if it is none, or of an image with another trust configuration; [`Error::Release`]
-/// if the versions cannot be.
+/// [`Error::Manifest`] if it is none, or of an image with another trust configuration; [`Error::Version`],
+/// [`Error::Release`] if the versions cannot be.
 pub fn propose(
     basis: &Basis,
     manifest: &str,
@@ -83,6 +107,7 @@ pub fn propose(
     let (measured, hash) = basis.read_manifest(manifest)?;
     let deployment = basis.keys.deployment();
     let release = Release::new(deployment, version, minimum_version, measured, Some(hash))?;
+    basis.comes_next(&release)?;
     Ok(SignedRelease::unsigned(release))
 }
 
@@ -91,7 +116,7 @@ pub fn propose(
 ///
 /// # Errors
 /// [`Error::KeyUse`], [`Error::AnotherKey`] if the key is none of those that sign, [`Error::Manifest`],
-/// [`Error::Release`].
+/// [`Error::Version`], [`Error::Release`].
 pub fn sign(
     basis: &Basis,
     signed: &mut SignedRelease,
@@ -109,6 +134,7 @@ pub fn sign(
     }
     let release = signed.unverified();
     of_deployment(release.deployment(), basis.keys.deployment())?;
+    basis.comes_next(release)?;
     if let Some(manifest) = manifest {
         let (measured, hash) = basis.read_manifest(manifest)?;
         if release.measurements() != measured {

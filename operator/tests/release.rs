@@ -66,7 +66,7 @@ impl Place {
 
     fn sign(&self, key: &str, more: &[&str]) -> Option<i32> {
         let out = format!("release.{key}");
-        let sign = ["release", "sign", "release", "--key", key, "--out", &out];
+        let sign = ["release", "sign", "release", "--first", "--key", key, "--out", &out];
         self.code(&[&sign[..], &TRUST, more].concat())
     }
 }
@@ -84,7 +84,7 @@ fn manifest(kernel: &str, trust: &[u8]) -> String {
 fn two_people_sign_one_after_the_other_and_a_client_that_pins_their_keys_accepts_it() {
     let place = Place::new();
     let versions = ["--release-version", "2", "--minimum-version", "1"];
-    let new = ["release", "new", "release", "--manifest", "kernel.manifest"];
+    let new = ["release", "new", "release", "--first", "--manifest", "kernel.manifest"];
     let said = place.json(&[&new[..], &TRUST, &versions].concat());
     assert_eq!((&said["version"], &said["minimum_version"]), (&2.into(), &1.into()));
 
@@ -108,6 +108,17 @@ fn two_people_sign_one_after_the_other_and_a_client_that_pins_their_keys_accepts
     let built = Manifest::parse(&manifest("kernel", &place.trust())).unwrap().measurements;
     assert_eq!(verified.release.measurements().pcr2.to_string(), built.pcr2.to_string());
 
+    // The next one comes after it, in a small step; that there was one before is not left open.
+    let next = |file: &str, version: &str, before: &[&str]| {
+        let versions = ["--release-version", version, "--minimum-version", "1"];
+        let new = ["release", "new", file, "--manifest", "kernel.manifest"];
+        place.code(&[&new[..], &TRUST, &versions, before].concat())
+    };
+    assert_eq!(next("third", "3", &[]), Some(2));
+    assert_eq!(next("third", "9007199254740991", &["--after", "signed"]), Some(2));
+    assert_eq!(next("third", "3", &["--after", "release.anna"]), Some(4), "one signed that");
+    assert_eq!(next("third", "3", &["--after", "signed"]), Some(0));
+
     // What was edited on the way is nobody's word.
     std::fs::write(
         place.path("edited"),
@@ -124,8 +135,8 @@ fn an_image_with_another_trust_configuration_and_one_that_nobody_built_need_more
     let place = Place::new();
     let new = |file: &str, trust: &str| {
         let versions = ["--release-version", "1", "--minimum-version", "1"];
-        let new = ["release", "new", file, "--manifest", "kernel.manifest", "--trust", trust];
-        place.code(&[&new[..], &versions].concat())
+        let new = ["release", "new", file, "--first", "--manifest", "kernel.manifest"];
+        place.code(&[&new[..], &versions, &["--trust", trust]].concat())
     };
     std::fs::write(place.path("other.cbor"), Place::new().trust()).unwrap();
     assert_eq!(new("release", "other.cbor"), Some(2), "a release of this name for that image");

@@ -31,7 +31,7 @@ fn trust(signers: &[SealedKey], deployment: &str) -> Vec<u8> {
 }
 
 fn basis(trust: &[u8]) -> Basis {
-    Basis::new(trust, None).unwrap()
+    Basis::new(trust, None, None).unwrap()
 }
 
 /// A release that two signed.
@@ -101,7 +101,7 @@ fn the_keys_before_release_the_image_that_has_the_next_ones() {
     let (before, after) = (signers(), signers());
     let next = trust(&after, "shop");
     let pinned = |deployment| keys(&Trust::from_bytes(&trust(&before, deployment)).unwrap()).ok();
-    let basis = Basis::new(&next, pinned("shop")).unwrap();
+    let basis = Basis::new(&next, pinned("shop"), None).unwrap();
     let manifest = manifest("kernel", &next);
     let mut release = propose(&basis, &manifest, 1, 1).unwrap();
     let mut signed = |key| sign(&basis, &mut release, key, Path::new("k"), Some(&manifest));
@@ -110,7 +110,7 @@ fn the_keys_before_release_the_image_that_has_the_next_ones() {
         signed(key).unwrap();
     }
     pinned("shop").unwrap().verify(&release).unwrap();
-    assert!(matches!(Basis::new(&next, pinned("bank")), Err(Error::Release(_))));
+    assert!(matches!(Basis::new(&next, pinned("bank"), None), Err(Error::Release(_))));
 }
 
 #[test]
@@ -126,6 +126,34 @@ fn another_deployments_release_an_operator_key_and_a_strangers_key_sign_nothing(
     let stranger = SealedKey::generate(KeyUse::Release, "s").unwrap();
     assert!(matches!(signed(&stranger, &shop), Err(Error::AnotherKey)));
     signed(&signers[0], &shop).unwrap();
+}
+
+#[test]
+fn a_version_that_does_not_come_next_is_neither_proposed_nor_signed() {
+    const HIGHEST: u64 = sharekeep_release::MAX_VERSION;
+    let signers = signers();
+    let trust = trust(&signers, "shop");
+    let manifest = manifest("kernel", &trust);
+    let seventh = signed(&trust, &signers, 7, 1);
+    let after = Basis::new(&trust, None, Some(&seventh)).unwrap();
+    let next = |basis: &Basis, version| propose(basis, &manifest, version, version);
+    for (basis, version) in
+        [(&after, 7), (&after, 6), (&after, 1_008), (&after, HIGHEST), (&basis(&trust), 1_001)]
+    {
+        assert!(matches!(next(basis, version), Err(Error::Version { .. })), "{version}");
+    }
+    for (basis, version) in [(&after, 8), (&after, 1_007), (&basis(&trust), 1_000)] {
+        next(basis, version).unwrap();
+    }
+    // Whoever proposes can write what he likes; the others do not sign it.
+    let (measured, hash) = after.read_manifest(&manifest).unwrap();
+    let last = Release::new("shop", HIGHEST, HIGHEST, measured, Some(hash)).unwrap();
+    let mut last = SignedRelease::unsigned(last);
+    let refused = sign(&after, &mut last, &signers[0], Path::new("k"), Some(&manifest));
+    assert!(matches!(refused, Err(Error::Version { first: 8, last: 1_007, .. })), "{refused:?}");
+    // What comes before is what was signed, and not what somebody says.
+    assert!(matches!(Basis::new(&trust, None, Some(&last)), Err(Error::Release(_))));
+    assert!(propose(&after, &manifest, 8, 9).is_err(), "it would withdraw itself");
 }
 
 #[test]

@@ -68,7 +68,8 @@ fn new(options: &NewRelease) -> Result<Report> {
 fn read_basis(options: &arguments::Basis) -> Result<Basis> {
     let pinned = options.pinned.as_deref().map(file::text).transpose()?;
     let pinned = pinned.map(|text| ReleaseKeys::parse(&text)).transpose()?;
-    Basis::new(&file::read(&options.trust)?, pinned)
+    let after = options.after.as_deref().map(read).transpose()?;
+    Basis::new(&file::read(&options.trust)?, pinned, after.as_ref())
 }
 
 fn read(path: &Path) -> Result<SignedRelease> {

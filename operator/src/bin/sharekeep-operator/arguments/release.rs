@@ -86,7 +86,9 @@ pub(crate) struct NewRelease {
     /// Its version: higher than that of any release before
     #[arg(long, value_name = "NUMBER")]
     pub(crate) release_version: u64,
-    /// The least version that clients still accept; all below are withdrawn for ever
+    /// The least version that clients still accept. It never falls on a device that saw it: all below are
+    /// withdrawn for ever. A release that has the highest number there is as version and as minimum would
+    /// end the deployment for all of them, since none can come after it
     #[arg(long, value_name = "NUMBER")]
     pub(crate) minimum_version: u64,
 }
@@ -101,4 +103,10 @@ pub(crate) struct Basis {
     /// of the trust configuration]
     #[arg(long, value_name = "FILE")]
     pub(crate) pinned: Option<PathBuf>,
+    /// The signed release that comes before: the version is above its, by at most 1000
+    #[arg(long, value_name = "RELEASE", required_unless_present = "first")]
+    pub(crate) after: Option<PathBuf>,
+    /// These release keys have signed none before: the version is at most 1000
+    #[arg(long, conflicts_with = "after")]
+    pub(crate) first: bool,
 }
