@@ -12,7 +12,7 @@ from pathlib import Path
 from unittest import mock
 
 import deploying
-from operate import Refused, doctor, release, settings, tables
+from operate import Refused, doctor, release, released, settings, tables
 from operate.accounts import Accounts
 from operate.policy import Named
 from operate.stacks import TEMPLATES, Change, refuse_loss
@@ -192,6 +192,69 @@ class Images(unittest.TestCase):
             self.image(file="a", measurements="a")
         with self.assertRaisesRegex(Refused, "image.trust is missing"):
             self.image(trust="")
+
+
+class KnownImages(unittest.TestCase):
+    """What the operator's program says of releases, and what follows."""
+
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.folder = Path(scratch.name)
+        (self.folder / "pcrs.json").write_text(json.dumps(dict(zip(settings.PCRS, A, strict=True))))
+        self.asked: list[str] = []
+        self.code = 0
+
+    def settings(self, **more: str) -> settings.Settings:
+        image = {"file": "it", "measurements": "pcrs.json", "manifest": "it", "trust": "trust.cbor"}
+        values = tomllib.loads(EXAMPLE.read_text()) | {"image": image | more}
+        return settings.parse(values, self.folder)
+
+    def release(self, pcrs: tuple[str, ...], deployment: str = "example") -> dict:
+        return {
+            "deployment": deployment,
+            "measurements": dict(zip(settings.PCRS, pcrs, strict=True)),
+        }
+
+    def held(self, said: dict, check, *more):
+        def run(words, **_how):
+            self.asked = words
+            return mock.Mock(returncode=self.code, stdout=json.dumps(said))
+
+        with mock.patch.object(released.subprocess, "run", run):
+            check(*more)
+
+    def test_only_an_image_that_a_published_release_names_goes_on(self):
+        known = self.settings()
+        used = tables.generation(Accounts(known), 2)
+        both = {"releases": [self.release(B), self.release(A)]}
+        self.held(both, released.published, known, used)
+        for word in ("list", "--table-prefix=example-r2-", f"--trust={self.folder / 'trust.cbor'}"):
+            self.assertIn(word, self.asked)
+        another = (B[0], *A[1:]), (A[0], B[1], A[2]), (*A[:2], B[2])
+        for releases in (
+            [],
+            [self.release(A, "another")],
+            [self.release(it) for it in another],
+        ):
+            with self.assertRaisesRegex(Refused, "no release that is published names"):
+                self.held({"releases": releases}, released.published, known, used)
+        # The program found a release that is not signed as it must be.
+        self.code = 1
+        with self.assertRaisesRegex(Refused, "could not be verified"):
+            self.held(both, released.published, known, used)
+
+    def test_who_sees_the_key_alone_holds_the_image_against_the_signed_release(self):
+        with self.assertRaisesRegex(Refused, "image.release"):
+            self.held(self.release(A), released.signed, self.settings())
+        known = self.settings(release="release-1.json")
+        self.held(self.release(A), released.signed, known)
+        self.assertEqual(self.asked[-2], str(self.folder / "release-1.json"))
+        with self.assertRaisesRegex(Refused, "release-1.json does not name"):
+            self.held(self.release(B), released.signed, known)
+        self.code = 1
+        with self.assertRaisesRegex(Refused, "could not be verified"):
+            self.held(self.release(A), released.signed, known)
 
 
 class Generations(unittest.TestCase):
