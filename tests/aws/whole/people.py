@@ -45,12 +45,14 @@ class People:
         """Signs for the image that was built of this seed, beside those before; nobody sees it yet."""
         proposed, signed = f"{version}.json", f"{version}.signed.json"
         manifest = f"--manifest={version}/enclave.manifest.json"
+        before = "--first" if version == 1 else "--after=1.signed.json"
+        held_against = (manifest, before, "--trust=trust.cbor")
         said = (f"--release-version={version}", "--minimum-version=1")
-        self.run("release", "new", proposed, manifest, *said, "--trust=trust.cbor")
+        self.run("release", "new", proposed, *said, *held_against)
         parts = [f"{version}.{it}.json" for it in SIGNERS]
         for name, part in zip(SIGNERS, parts, strict=True):
-            given = (f"--key={name}.age", manifest, "--trust=trust.cbor")
-            self.run("release", "sign", proposed, *given, f"--out={part}")
+            given = (f"--key={name}.age", f"--out={part}")
+            self.run("release", "sign", proposed, *given, *held_against)
         self.run("release", "combine", *parts, f"--out={signed}")
 
     def publish(self, *versions: int) -> None:
