@@ -93,13 +93,23 @@ fn a_signer_that_is_there_twice_is_refused_and_one_who_signs_twice_counts_once()
     let once = signed(release(1, 1), [1]);
     let refused = Err(Error::TooFew { signed: 1, threshold: 2 });
     assert_eq!(keys(2, [1, 2]).verify(&signed(release(1, 1), [1, 1])), refused);
-    let mut value: serde_json::Value = serde_json::from_str(&once.to_text()).unwrap();
-    let again = value["signatures"][0].clone();
-    value["signatures"].as_array_mut().unwrap().push(again);
-    let text = serde_json::to_string_pretty(&value).unwrap() + "\n";
-    assert!(matches!(SignedRelease::parse(&text), Err(Error::Text(_))));
+    let read = SignedRelease::parse(&with_signature_twice(&once.to_text()));
+    assert!(matches!(read, Err(Error::Text(why)) if why.contains("twice")));
     // A list of keys in which one is there twice is none: one signer would count as two.
     assert!(ReleaseKeys::new("shop", 2, [public(1), public(1)]).is_err());
+}
+
+/// The same text, in which the only signature is there once more.
+fn with_signature_twice(text: &str) -> String {
+    let (before, rest) = text.split_once('[').unwrap();
+    let before = before.to_owned() + "[";
+    // Of a set, the first list is that of its releases.
+    let (before, rest) = match rest.split_once('[') {
+        Some((more, rest)) => (before + more + "[", rest),
+        None => (before, rest),
+    };
+    let one = rest.split_once(']').unwrap().0.trim_end();
+    format!("{before}{one},{rest}")
 }
 
 #[test]
@@ -231,6 +241,17 @@ fn a_kept_set_is_verified_again_and_belongs_to_one_deployment() {
     assert_eq!((left.minimum_version(), left.iter().count()), (4, 0));
     assert!(Releases::read("{}", &both).is_err());
     assert!(Releases::read(&" ".repeat(MAX_RELEASES_BYTES + 1), &both).is_err());
+}
+
+#[test]
+fn a_kept_set_in_which_one_signature_is_there_twice_is_damaged() {
+    let mut accepted = Releases::none();
+    accepted.add(&keys(1, [1]), signed(release(1, 1), [1])).unwrap();
+    let text = with_signature_twice(&accepted.to_text());
+    for threshold in [1, 2] {
+        let read = Releases::read(&text, &keys(threshold, [1, 2]));
+        assert!(matches!(read, Err(Error::Text(why)) if why.contains("twice")));
+    }
 }
 
 #[test]
