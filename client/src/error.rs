@@ -72,6 +72,12 @@ pub enum Error {
     /// A file is not what this program wrote.
     #[error("{} is damaged or belongs elsewhere", .0.display())]
     Damaged(PathBuf),
+    /// The releases kept here are another deployment's: an update of the settings was interrupted.
+    #[error(
+        "{} is another deployment's, since an update of the settings was interrupted: run \
+         `sharekeep init --update` again", .0.display()
+    )]
+    OtherReleases(PathBuf),
     /// No wallet has this id or name.
     #[error("this device holds no wallet {0:?}")]
     NoWallet(String),
@@ -192,6 +198,7 @@ impl Error {
             | Self::InUse(_)
             | Self::File { .. }
             | Self::Damaged(_)
+            | Self::OtherReleases(_)
             | Self::Key(_)
             | Self::WalletStatus { .. } => ErrorKind::LocalState,
             Self::Fault(_) | Self::Disagreement(_) => ErrorKind::Protocol,

@@ -162,14 +162,15 @@ impl Home {
     /// accepted, [`Error::Usage`] if none is.
     pub fn replace_settings(&mut self, settings: Settings, given: &[SignedRelease]) -> Result<()> {
         let _lock = lock(&self.directory)?;
-        let kept = releases::load(&self.directory, &settings)?;
+        let kept = releases::load_for_new(&self.directory, &settings)?;
         let releases = releases::with(kept, &settings, given)?;
         let old = &self.settings;
         if (&old.url, &old.tenant, &old.root) != (&settings.url, &settings.tenant, &settings.root) {
             durable::remove(&place(&self.directory, ENCLAVE), DurableStep::HomePinsForgotten)?;
         }
-        // The settings first: with these releases, but other keys, what another deployment withdrew
-        // would be forgotten.
+        // The settings first. After a crash in between, the releases of another deployment are told
+        // from these settings' own, and nothing is trusted until this is done again; of the same
+        // deployment, those stay that these keys signed.
         write_settings(&self.directory, &settings)?;
         releases::store(&releases, &self.directory)?;
         self.settings = settings;

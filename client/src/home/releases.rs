@@ -8,7 +8,7 @@ impl Home {
     /// The releases that this device accepted, verified anew.
     ///
     /// # Errors
-    /// [`Error::Damaged`] or [`Error::File`].
+    /// [`Error::OtherReleases`], [`Error::Damaged`] or [`Error::File`].
     pub fn releases(&self) -> Result<Releases> {
         load(&self.directory, &self.settings)
     }
@@ -16,7 +16,7 @@ impl Home {
     /// Keeps what was learnt beside what is there: another process may know of more.
     ///
     /// # Errors
-    /// [`Error::InUse`], [`Error::Damaged`] or [`Error::File`].
+    /// [`Error::InUse`], [`Error::OtherReleases`], [`Error::Damaged`] or [`Error::File`].
     pub fn keep_releases(&self, learnt: &Releases) -> Result<()> {
         let _lock = lock(&self.directory)?;
         keep(&self.directory, &self.settings, learnt)
@@ -25,7 +25,7 @@ impl Home {
     /// Accepts releases, all or none of them. What is then accepted.
     ///
     /// # Errors
-    /// [`Error::Release`], [`Error::InUse`], [`Error::Damaged`] or [`Error::File`].
+    /// [`Error::Release`], [`Error::InUse`], [`Error::OtherReleases`], [`Error::Damaged`] or [`Error::File`].
     pub fn add_releases(&self, given: &[SignedRelease]) -> Result<Releases> {
         let _lock = lock(&self.directory)?;
         let kept = load(&self.directory, &self.settings)?;
@@ -39,7 +39,7 @@ impl OpenHome {
     /// The releases that this device accepted, verified anew.
     ///
     /// # Errors
-    /// [`Error::Damaged`] or [`Error::File`].
+    /// [`Error::OtherReleases`], [`Error::Damaged`] or [`Error::File`].
     pub fn releases(&self) -> Result<Releases> {
         load(&self.directory, &self.settings)
     }
@@ -47,7 +47,7 @@ impl OpenHome {
     /// Keeps what was learnt beside what is there.
     ///
     /// # Errors
-    /// [`Error::Damaged`] or [`Error::File`].
+    /// [`Error::OtherReleases`], [`Error::Damaged`] or [`Error::File`].
     pub fn keep_releases(&self, learnt: &Releases) -> Result<()> {
         keep(&self.directory, &self.settings, learnt)
     }
@@ -78,7 +78,20 @@ pub(super) fn load(directory: &Path, settings: &Settings) -> Result<Releases> {
         return Err(Error::Damaged(path));
     };
     let text = String::from_utf8(bytes).map_err(|_| Error::Damaged(path.clone()))?;
-    Releases::read(&text, &settings.release_keys).map_err(|_| Error::Damaged(path))
+    Releases::read(&text, &settings.release_keys).map_err(|error| match error {
+        // Not none: what these settings' deployment has withdrawn is not known here.
+        sharekeep_release::Error::Deployment { .. } => Error::OtherReleases(path),
+        _ => Error::Damaged(path),
+    })
+}
+
+/// What is there still holds with other settings. What another deployment withdrew says nothing of
+/// theirs.
+pub(super) fn load_for_new(directory: &Path, settings: &Settings) -> Result<Releases> {
+    match load(directory, settings) {
+        Err(Error::OtherReleases(_)) => Ok(Releases::none()),
+        loaded => loaded,
+    }
 }
 
 fn keep(directory: &Path, settings: &Settings, learnt: &Releases) -> Result<()> {

@@ -164,6 +164,47 @@ fn other_release_keys_take_with_them_what_only_the_old_ones_signed() {
     assert_eq!((versions(&kept), kept.minimum_version()), (vec![4], 2));
 }
 
+/// Another deployment: it knows nothing of what the first one withdrew.
+fn elsewhere() -> (Settings, SignedRelease) {
+    let key = sharekeep_release::ReleaseKey::try_from(&other_signer().verifying_key()).unwrap();
+    let keys = sharekeep_release::ReleaseKeys::new("elsewhere", 1, [key]).unwrap();
+    let release = sharekeep_release::Release::new("elsewhere", 1, 1, image(9), None).unwrap();
+    let mut signed = SignedRelease::unsigned(release);
+    signed.sign(&other_signer()).unwrap();
+    let mut settings = example();
+    settings.release_keys = keys;
+    (settings, signed)
+}
+
+#[test]
+fn a_change_of_deployment_killed_between_its_files_trusts_nothing_until_it_is_done_again() {
+    let (_parent, directory) = fresh();
+    drop(create(&directory).unwrap());
+    Home::open(&directory).unwrap().add_releases(&[example_release(3, 3)]).unwrap();
+    let (settings, release) = elsewhere();
+    // What a crash after the first file leaves.
+    write_settings(&directory, &settings).unwrap();
+    let mut home = Home::open(&directory).unwrap();
+    let before = std::fs::read(directory.join(RELEASES)).unwrap();
+    for refused in [
+        home.releases().map(drop),
+        home.keep_releases(&Releases::none()),
+        home.add_releases(std::slice::from_ref(&release)).map(drop),
+        Home::open(&directory).unwrap().unlock(&passphrase()).unwrap().releases().map(drop),
+    ] {
+        let error = refused.unwrap_err();
+        assert!(matches!(error, Error::OtherReleases(_)), "{error}");
+        assert!(error.to_string().contains("init --update"), "{error}");
+    }
+    assert_eq!(std::fs::read(directory.join(RELEASES)).unwrap(), before);
+    // Back to where it was, nothing is forgotten.
+    let back = home.replace_settings(example(), &[example_release(2, 1)]);
+    assert!(matches!(back, Err(Error::Release(_))));
+    home.replace_settings(settings, &[release]).unwrap();
+    let kept = Home::open(&directory).unwrap().releases().unwrap();
+    assert_eq!((versions(&kept), kept.minimum_version()), (vec![1], 1));
+}
+
 #[test]
 fn a_session_is_kept_until_it_is_forgotten() {
     let (_parent, directory) = fresh();

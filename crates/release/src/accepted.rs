@@ -34,15 +34,17 @@ impl Releases {
     }
 
     /// Reads a set that was kept. It is verified again: releases that these keys have not signed are
-    /// left out, and the set of another deployment is none. What was withdrawn stays so.
+    /// left out. What was withdrawn stays so.
     ///
     /// # Errors
-    /// [`Error::TooLarge`], [`Error::Text`].
+    /// [`Error::TooLarge`], [`Error::Text`]; [`Error::Deployment`] for the set of another deployment,
+    /// which withdraws nothing in this one.
     pub fn read(text: &str, keys: &ReleaseKeys) -> Result<Self, Error> {
         let Fields { deployment, minimum_version, releases } =
             text::read(text, MAX_RELEASES_BYTES)?;
-        if deployment.as_deref() != Some(keys.deployment()) {
-            return Ok(Self::none());
+        if let Some(found) = deployment.as_ref().filter(|found| *found != keys.deployment()) {
+            let (found, wanted) = (found.clone(), keys.deployment().to_owned());
+            return Err(Error::Deployment { found, wanted });
         }
         let mut kept = Self { deployment, minimum_version, accepted: Vec::new() };
         for signed in releases.into_iter().take(MAX_RELEASES) {
