@@ -78,6 +78,14 @@ pub enum Error {
          `sharekeep init --update` again", .0.display()
     )]
     OtherReleases(PathBuf),
+    /// The releases kept here are gone or not what this program wrote, and with them the least version
+    /// that this device accepts.
+    #[error(
+        "{} is missing or damaged: get the latest release from who runs the service and run \
+         `sharekeep init --update` with it; of what was withdrawn, this device then knows only what \
+         that release says", .0.display()
+    )]
+    LostReleases(PathBuf),
     /// No wallet has this id or name.
     #[error("this device holds no wallet {0:?}")]
     NoWallet(String),
@@ -199,6 +207,7 @@ impl Error {
             | Self::File { .. }
             | Self::Damaged(_)
             | Self::OtherReleases(_)
+            | Self::LostReleases(_)
             | Self::Key(_)
             | Self::WalletStatus { .. } => ErrorKind::LocalState,
             Self::Fault(_) | Self::Disagreement(_) => ErrorKind::Protocol,

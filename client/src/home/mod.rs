@@ -155,14 +155,19 @@ impl Home {
 
     /// Replaces the settings; keys and wallets stay. A new address, tenant or root means another
     /// deployment, whose keys are then pinned anew. Of the releases those stay that the new settings'
-    /// keys signed; what was withdrawn from their deployment stays withdrawn.
+    /// keys signed; what was withdrawn from their deployment stays withdrawn. Whether that could be
+    /// read: if the file was lost, only what is given is known now.
     ///
     /// # Errors
     /// [`Error::InUse`] or [`Error::File`]; [`Error::Release`] if a release that is given is not to be
     /// accepted, [`Error::Usage`] if none is.
-    pub fn replace_settings(&mut self, settings: Settings, given: &[SignedRelease]) -> Result<()> {
+    pub fn replace_settings(
+        &mut self,
+        settings: Settings,
+        given: &[SignedRelease],
+    ) -> Result<bool> {
         let _lock = lock(&self.directory)?;
-        let kept = releases::load_for_new(&self.directory, &settings)?;
+        let (kept, was_read) = releases::load_for_new(&self.directory, &settings)?;
         let releases = releases::with(kept, &settings, given)?;
         let old = &self.settings;
         if (&old.url, &old.tenant, &old.root) != (&settings.url, &settings.tenant, &settings.root) {
@@ -174,7 +179,7 @@ impl Home {
         write_settings(&self.directory, &settings)?;
         releases::store(&releases, &self.directory)?;
         self.settings = settings;
-        Ok(())
+        Ok(was_read)
     }
 
     /// Opens everything.

@@ -8,7 +8,7 @@ impl Home {
     /// The releases that this device accepted, verified anew.
     ///
     /// # Errors
-    /// [`Error::OtherReleases`], [`Error::Damaged`] or [`Error::File`].
+    /// [`Error::OtherReleases`], [`Error::LostReleases`] or [`Error::File`].
     pub fn releases(&self) -> Result<Releases> {
         load(&self.directory, &self.settings)
     }
@@ -16,7 +16,7 @@ impl Home {
     /// Keeps what was learnt beside what is there: another process may know of more.
     ///
     /// # Errors
-    /// [`Error::InUse`], [`Error::OtherReleases`], [`Error::Damaged`] or [`Error::File`].
+    /// [`Error::InUse`], [`Error::OtherReleases`], [`Error::LostReleases`] or [`Error::File`].
     pub fn keep_releases(&self, learnt: &Releases) -> Result<()> {
         let _lock = lock(&self.directory)?;
         keep(&self.directory, &self.settings, learnt)
@@ -25,7 +25,7 @@ impl Home {
     /// Accepts releases, all or none of them. What is then accepted.
     ///
     /// # Errors
-    /// [`Error::Release`], [`Error::InUse`], [`Error::OtherReleases`], [`Error::Damaged`] or [`Error::File`].
+    /// [`Error::Release`], [`Error::InUse`], [`Error::OtherReleases`], [`Error::LostReleases`] or [`Error::File`].
     pub fn add_releases(&self, given: &[SignedRelease]) -> Result<Releases> {
         let _lock = lock(&self.directory)?;
         let kept = load(&self.directory, &self.settings)?;
@@ -39,7 +39,7 @@ impl OpenHome {
     /// The releases that this device accepted, verified anew.
     ///
     /// # Errors
-    /// [`Error::OtherReleases`], [`Error::Damaged`] or [`Error::File`].
+    /// [`Error::OtherReleases`], [`Error::LostReleases`] or [`Error::File`].
     pub fn releases(&self) -> Result<Releases> {
         load(&self.directory, &self.settings)
     }
@@ -47,7 +47,7 @@ impl OpenHome {
     /// Keeps what was learnt beside what is there.
     ///
     /// # Errors
-    /// [`Error::OtherReleases`], [`Error::Damaged`] or [`Error::File`].
+    /// [`Error::OtherReleases`], [`Error::LostReleases`] or [`Error::File`].
     pub fn keep_releases(&self, learnt: &Releases) -> Result<()> {
         keep(&self.directory, &self.settings, learnt)
     }
@@ -72,25 +72,29 @@ pub(super) fn with(
 }
 
 /// Without the file nothing is accepted. It is written before the settings, which complete a set-up.
-pub(super) fn load(directory: &Path, settings: &Settings) -> Result<Releases> {
+fn load(directory: &Path, settings: &Settings) -> Result<Releases> {
     let path = place(directory, RELEASES);
-    let Some(bytes) = durable::read(&path, MAX_RELEASES_BYTES)? else {
-        return Err(Error::Damaged(path));
+    let bytes = match durable::read(&path, MAX_RELEASES_BYTES) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) | Err(Error::Damaged(_)) => return Err(Error::LostReleases(path)),
+        Err(error) => return Err(error),
     };
-    let text = String::from_utf8(bytes).map_err(|_| Error::Damaged(path.clone()))?;
+    let Ok(text) = String::from_utf8(bytes) else { return Err(Error::LostReleases(path)) };
     Releases::read(&text, &settings.release_keys).map_err(|error| match error {
         // Not none: what these settings' deployment has withdrawn is not known here.
         sharekeep_release::Error::Deployment { .. } => Error::OtherReleases(path),
-        _ => Error::Damaged(path),
+        _ => Error::LostReleases(path),
     })
 }
 
-/// What is there still holds with other settings. What another deployment withdrew says nothing of
-/// theirs.
-pub(super) fn load_for_new(directory: &Path, settings: &Settings) -> Result<Releases> {
+/// What still holds under new settings, and whether it could be read. What another deployment withdrew
+/// says nothing of theirs; a file that is lost must not lock the device for good.
+pub(super) fn load_for_new(directory: &Path, settings: &Settings) -> Result<(Releases, bool)> {
     match load(directory, settings) {
-        Err(Error::OtherReleases(_)) => Ok(Releases::none()),
-        loaded => loaded,
+        Ok(releases) => Ok((releases, true)),
+        Err(Error::OtherReleases(_)) => Ok((Releases::none(), true)),
+        Err(Error::LostReleases(_)) => Ok((Releases::none(), false)),
+        Err(error) => Err(error),
     }
 }
 

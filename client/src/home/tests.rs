@@ -1,6 +1,7 @@
 use super::*;
 use crate::settings::tests::{example, example_release, image};
 use ed25519_dalek::SigningKey;
+use sharekeep_release::MAX_RELEASES_BYTES;
 use std::fs::Permissions;
 
 fn passphrase() -> Passphrase {
@@ -85,7 +86,7 @@ fn without_a_release_nothing_is_set_up_and_without_their_file_nothing_is_trusted
     let home = Home::open(&directory).unwrap();
     assert!(home.releases().unwrap().of_image(&image(1)).is_some());
     std::fs::remove_file(directory.join(RELEASES)).unwrap();
-    assert!(matches!(home.releases(), Err(Error::Damaged(_))));
+    assert!(matches!(home.releases(), Err(Error::LostReleases(_))));
 }
 
 #[test]
@@ -162,6 +163,37 @@ fn other_release_keys_take_with_them_what_only_the_old_ones_signed() {
     home.replace_settings(settings, &[signed_by_another(4, 1)]).unwrap();
     let kept = Home::open(&directory).unwrap().releases().unwrap();
     assert_eq!((versions(&kept), kept.minimum_version()), (vec![4], 2));
+}
+
+#[test]
+fn lost_releases_stop_everything_but_new_settings_with_a_release() {
+    let (_parent, directory) = fresh();
+    drop(create(&directory).unwrap());
+    let mut home = Home::open(&directory).unwrap();
+    let path = directory.join(RELEASES);
+    let losses: [&dyn Fn(); 4] = [
+        &|| std::fs::remove_file(&path).unwrap(),
+        &|| std::fs::write(&path, "{}").unwrap(),
+        &|| std::fs::write(&path, [0xff]).unwrap(),
+        &|| std::fs::write(&path, vec![b' '; MAX_RELEASES_BYTES + 1]).unwrap(),
+    ];
+    for lose in losses {
+        assert!(home.replace_settings(example(), &[example_release(3, 3)]).unwrap());
+        lose();
+        for refused in [
+            home.releases().map(drop),
+            home.keep_releases(&Releases::none()),
+            home.add_releases(&[example_release(4, 1)]).map(drop),
+        ] {
+            let error = refused.unwrap_err();
+            assert!(matches!(error, Error::LostReleases(_)), "{error}");
+            assert!(error.to_string().contains("init --update"), "{error}");
+        }
+        assert!(matches!(home.replace_settings(example(), &[]), Err(Error::Usage(_))));
+        assert!(!home.replace_settings(example(), &[example_release(2, 2)]).unwrap());
+        let kept = home.releases().unwrap();
+        assert_eq!((versions(&kept), kept.minimum_version()), (vec![2], 2));
+    }
 }
 
 /// Another deployment: it knows nothing of what the first one withdrew.
