@@ -60,6 +60,9 @@ pub enum Error {
     /// Another process works with this state.
     #[error("another sharekeep is using {}", .0.display())]
     InUse(PathBuf),
+    /// Another process changed the settings after this one had read them; nothing was done.
+    #[error("the settings in {} were changed meanwhile: run the command again", .0.display())]
+    SettingsChanged(PathBuf),
     /// A file cannot be read or written.
     #[error("{}: {source}", .path.display())]
     File {
@@ -204,6 +207,7 @@ impl Error {
             | Self::NotSetUp(_)
             | Self::SetUpAlready(_)
             | Self::InUse(_)
+            | Self::SettingsChanged(_)
             | Self::File { .. }
             | Self::Damaged(_)
             | Self::OtherReleases(_)

@@ -119,11 +119,19 @@ impl Home {
     /// # Errors
     /// [`Error::NotSetUp`] or [`Error::Damaged`].
     pub fn open(directory: &Path) -> Result<Self> {
-        let path = place(directory, SETTINGS);
-        let bytes = durable::read(&path, MAX_PUBLIC_FILE_BYTES)?
-            .ok_or_else(|| Error::NotSetUp(directory.to_owned()))?;
-        let settings = Settings::read(&bytes)?.ok_or(Error::Damaged(path))?;
+        let settings = read_settings(directory)?;
         Ok(Self { directory: directory.to_owned(), settings })
+    }
+
+    /// Takes the lock. The settings were read before it: while this waited, they may have become another
+    /// deployment's, and what is then written would mix the two.
+    fn lock(&self) -> Result<File> {
+        let lock = lock(&self.directory)?;
+        if read_settings(&self.directory)? == self.settings {
+            Ok(lock)
+        } else {
+            Err(Error::SettingsChanged(self.directory.clone()))
+        }
     }
 
     /// The settings.
@@ -147,9 +155,9 @@ impl Home {
     /// Keeps them.
     ///
     /// # Errors
-    /// [`Error::InUse`] or [`Error::File`].
+    /// [`Error::InUse`], [`Error::SettingsChanged`] or [`Error::File`].
     pub fn store_pins(&self, pins: &Pins) -> Result<()> {
-        let _lock = lock(&self.directory)?;
+        let _lock = self.lock()?;
         pins.store(&self.directory, DurableStep::HomePins)
     }
 
@@ -159,14 +167,14 @@ impl Home {
     /// read: if the file was lost, only what is given is known now.
     ///
     /// # Errors
-    /// [`Error::InUse`] or [`Error::File`]; [`Error::Release`] if a release that is given is not to be
-    /// accepted, [`Error::Usage`] if none is.
+    /// [`Error::InUse`], [`Error::SettingsChanged`] or [`Error::File`]; [`Error::Release`] if a release
+    /// that is given is not to be accepted, [`Error::Usage`] if none is.
     pub fn replace_settings(
         &mut self,
         settings: Settings,
         given: &[SignedRelease],
     ) -> Result<bool> {
-        let _lock = lock(&self.directory)?;
+        let _lock = self.lock()?;
         let (kept, was_read) = releases::load_for_new(&self.directory, &settings)?;
         let releases = releases::with(kept, &settings, given)?;
         let old = &self.settings;
@@ -185,9 +193,9 @@ impl Home {
     /// Opens everything.
     ///
     /// # Errors
-    /// [`Error::WrongPassphrase`], [`Error::InUse`] or [`Error::Damaged`].
+    /// [`Error::WrongPassphrase`], [`Error::InUse`], [`Error::SettingsChanged`] or [`Error::Damaged`].
     pub fn unlock(self, passphrase: &Passphrase) -> Result<OpenHome> {
-        let lock = lock(&self.directory)?;
+        let lock = self.lock()?;
         for folder in [Path::new(""), Path::new(WALLETS), Path::new(PREPARATIONS)] {
             durable::sweep(&self.directory.join(folder))?;
         }
@@ -290,6 +298,13 @@ const PREPARATIONS: &str = "preparations";
 
 fn place(directory: &Path, name: &str) -> PathBuf {
     directory.join(name)
+}
+
+fn read_settings(directory: &Path) -> Result<Settings> {
+    let path = place(directory, SETTINGS);
+    let bytes = durable::read(&path, MAX_PUBLIC_FILE_BYTES)?
+        .ok_or_else(|| Error::NotSetUp(directory.to_owned()))?;
+    Settings::read(&bytes)?.ok_or(Error::Damaged(path))
 }
 
 fn write_settings(directory: &Path, settings: &Settings) -> Result<()> {

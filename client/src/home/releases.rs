@@ -1,4 +1,4 @@
-use super::{Home, OpenHome, RELEASES, durable, lock, place};
+use super::{Home, OpenHome, RELEASES, durable, place};
 use crate::{Error, Result, Settings};
 use sharekeep_release::{MAX_RELEASES_BYTES, Releases, SignedRelease};
 use sharekeep_steps::DurableStep;
@@ -16,18 +16,20 @@ impl Home {
     /// Keeps what was learnt beside what is there: another process may know of more.
     ///
     /// # Errors
-    /// [`Error::InUse`], [`Error::OtherReleases`], [`Error::LostReleases`] or [`Error::File`].
+    /// [`Error::InUse`], [`Error::SettingsChanged`], [`Error::OtherReleases`], [`Error::LostReleases`] or
+    /// [`Error::File`].
     pub fn keep_releases(&self, learnt: &Releases) -> Result<()> {
-        let _lock = lock(&self.directory)?;
+        let _lock = self.lock()?;
         keep(&self.directory, &self.settings, learnt)
     }
 
     /// Accepts releases, all or none of them. What is then accepted.
     ///
     /// # Errors
-    /// [`Error::Release`], [`Error::InUse`], [`Error::OtherReleases`], [`Error::LostReleases`] or [`Error::File`].
+    /// [`Error::Release`], [`Error::InUse`], [`Error::SettingsChanged`], [`Error::OtherReleases`],
+    /// [`Error::LostReleases`] or [`Error::File`].
     pub fn add_releases(&self, given: &[SignedRelease]) -> Result<Releases> {
-        let _lock = lock(&self.directory)?;
+        let _lock = self.lock()?;
         let kept = load(&self.directory, &self.settings)?;
         let releases = with(kept, &self.settings, given)?;
         store(&releases, &self.directory)?;

@@ -237,6 +237,40 @@ fn a_change_of_deployment_killed_between_its_files_trusts_nothing_until_it_is_do
     assert_eq!((versions(&kept), kept.minimum_version()), (vec![1], 1));
 }
 
+fn pins() -> Pins {
+    let key = sharekeep_channel::receipt::StatementKey::from_sealing_bytes(&[9; 32]).unwrap();
+    Pins { statement_key: key.public_key(), image: None }
+}
+
+#[test]
+fn who_read_the_settings_before_they_were_replaced_writes_nothing_under_the_new_ones() {
+    let (_parent, directory) = fresh();
+    drop(create(&directory).unwrap());
+    // It waited for the lock meanwhile.
+    let stale = || {
+        let mut home = Home::open(&directory).unwrap();
+        home.settings = example();
+        home
+    };
+    let learnt = stale().releases().unwrap();
+    let (settings, release) = elsewhere();
+    Home::open(&directory).unwrap().replace_settings(settings.clone(), &[release]).unwrap();
+    for refused in [
+        stale().keep_releases(&learnt),
+        stale().add_releases(&[example_release(2, 2)]).map(drop),
+        stale().store_pins(&pins()),
+        stale().replace_settings(example(), &[example_release(1, 1)]).map(drop),
+        stale().unlock(&passphrase()).map(drop),
+    ] {
+        let error = refused.unwrap_err();
+        assert!(matches!(error, Error::SettingsChanged(_)), "{error}");
+    }
+    let home = Home::open(&directory).unwrap();
+    assert_eq!(home.settings(), &settings);
+    assert_eq!(home.pins().unwrap(), None);
+    assert_eq!(home.releases().unwrap().iter().next().unwrap().deployment(), "elsewhere");
+}
+
 #[test]
 fn a_session_is_kept_until_it_is_forgotten() {
     let (_parent, directory) = fresh();
