@@ -38,8 +38,9 @@ pub use vault::Passphrase;
 pub(crate) use vault::{SCRYPT_LOG_N, SCRYPT_LOG_N_LIMIT, decrypt};
 pub use wallet::{HeldWallet, Holding};
 
-use crate::{Error, Result, Settings};
+use crate::{AttestationRoot, Error, Result, ServiceUrl, Settings};
 use sharekeep_release::{Releases, SignedRelease};
+use sharekeep_schemas::TenantId;
 use sharekeep_steps::DurableStep;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -161,10 +162,10 @@ impl Home {
         pins.store(&self.directory, DurableStep::HomePins)
     }
 
-    /// Replaces the settings; keys and wallets stay. A new address, tenant or root means another
-    /// deployment, whose keys are then pinned anew. Of the releases those stay that the new settings'
-    /// keys signed; what was withdrawn from their deployment stays withdrawn. Whether that could be
-    /// read: if the file was lost, only what is given is known now.
+    /// Replaces the settings; keys and wallets stay. A new address, tenant, root or name in the release
+    /// keys means another deployment, whose keys are then pinned anew. Of the releases those stay that
+    /// the new settings' keys signed; what was withdrawn from their deployment stays withdrawn. Whether
+    /// that could be read: if the file was lost, only what is given is known now.
     ///
     /// # Errors
     /// [`Error::InUse`], [`Error::SettingsChanged`] or [`Error::File`]; [`Error::Release`] if a release
@@ -177,8 +178,7 @@ impl Home {
         let _lock = self.lock()?;
         let (kept, was_read) = releases::load_for_new(&self.directory, &settings)?;
         let releases = releases::with(kept, &settings, given)?;
-        let old = &self.settings;
-        if (&old.url, &old.tenant, &old.root) != (&settings.url, &settings.tenant, &settings.root) {
+        if deployment(&self.settings) != deployment(&settings) {
             durable::remove(&place(&self.directory, ENCLAVE), DurableStep::HomePinsForgotten)?;
         }
         // The settings first. After a crash in between, the releases of another deployment are told
@@ -298,6 +298,12 @@ const PREPARATIONS: &str = "preparations";
 
 fn place(directory: &Path, name: &str) -> PathBuf {
     directory.join(name)
+}
+
+/// What tells deployments apart; release keys may change within one.
+fn deployment(settings: &Settings) -> (&ServiceUrl, &TenantId, &AttestationRoot, &str) {
+    let Settings { url, tenant, root, release_keys, .. } = settings;
+    (url, tenant, root, release_keys.deployment())
 }
 
 fn read_settings(directory: &Path) -> Result<Settings> {

@@ -272,6 +272,21 @@ fn who_read_the_settings_before_they_were_replaced_writes_nothing_under_the_new_
 }
 
 #[test]
+fn pinned_keys_outlive_other_release_keys_and_not_another_deployment_of_the_same_address() {
+    let (_parent, directory) = fresh();
+    drop(create(&directory).unwrap());
+    let mut home = Home::open(&directory).unwrap();
+    home.store_pins(&pins()).unwrap();
+    let mut settings = example();
+    settings.release_keys = other_keys();
+    home.replace_settings(settings, &[signed_by_another(2, 1)]).unwrap();
+    assert_eq!(home.pins().unwrap(), Some(pins()));
+    let (settings, release) = elsewhere();
+    home.replace_settings(settings, &[release]).unwrap();
+    assert_eq!(home.pins().unwrap(), None);
+}
+
+#[test]
 fn a_session_is_kept_until_it_is_forgotten() {
     let (_parent, directory) = fresh();
     let home = create(&directory).unwrap();
