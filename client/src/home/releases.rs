@@ -103,10 +103,7 @@ pub(super) fn load_for_new(directory: &Path, settings: &Settings) -> Result<(Rel
 fn keep(directory: &Path, settings: &Settings, learnt: &Releases) -> Result<()> {
     let kept = load(directory, settings)?;
     let mut both = kept.clone();
-    for signed in learnt.signed() {
-        // One that is withdrawn by now is no loss.
-        let _ = both.add(&settings.release_keys, signed.clone());
-    }
+    both.merge(&settings.release_keys, learnt)?;
     if both == kept { Ok(()) } else { store(&both, directory) }
 }
 

@@ -122,6 +122,21 @@ fn the_least_version_survives_whatever_is_kept_later() {
 }
 
 #[test]
+fn the_minimum_of_a_release_that_gave_way_is_kept() {
+    let (_parent, directory) = fresh();
+    let home = create(&directory).unwrap();
+    let keys = &home.settings().release_keys;
+    let mut learnt = home.releases().unwrap();
+    learnt.add(keys, example_release(2, 2)).unwrap();
+    for version in 3..=40 {
+        learnt.add(keys, example_release(version, 1)).unwrap();
+    }
+    home.keep_releases(&learnt).unwrap();
+    let kept = home.releases().unwrap();
+    assert_eq!((versions(&kept), kept.minimum_version()), ((9..=40).collect(), 2));
+}
+
+#[test]
 fn releases_are_added_together_or_not_at_all() {
     let (_parent, directory) = fresh();
     drop(create(&directory).unwrap());

@@ -265,6 +265,55 @@ fn a_set_is_bounded_and_the_lowest_gives_way() {
     assert_eq!(accepted.iter().count(), MAX_RELEASES);
     assert_eq!(accepted.iter().next().map(Release::version), Some(9));
     assert!(accepted.to_text().len() <= MAX_RELEASES_BYTES);
+    // Nobody is told that it was accepted when it was not; what it withdrew counts.
+    assert_eq!(accepted.add(&keys, signed(release(8, 7), [1])), Err(Error::GaveWay(8)));
+    assert_eq!(accepted.iter().next().map(Release::version), Some(9));
+    assert_eq!(accepted.minimum_version(), 7);
+}
+
+#[test]
+fn a_merge_takes_the_higher_minimum_also_of_a_release_that_gave_way() {
+    let keys = keys(1, [1]);
+    let mut kept = Releases::none();
+    kept.add(&keys, signed(release(1, 1), [1])).unwrap();
+    let mut learnt = Releases::none();
+    learnt.add(&keys, signed(release(2, 2), [1])).unwrap();
+    for version in 3..=40 {
+        learnt.add(&keys, signed(release(version, 1), [1])).unwrap();
+    }
+    assert!(learnt.iter().all(|release| release.minimum_version() == 1));
+    kept.merge(&keys, &learnt).unwrap();
+    assert_eq!(kept, learnt);
+    // The other way nothing falls.
+    let mut first = Releases::none();
+    first.add(&keys, signed(release(1, 1), [1])).unwrap();
+    kept.merge(&keys, &first).unwrap();
+    kept.merge(&keys, &Releases::none()).unwrap();
+    assert_eq!(kept, learnt);
+    let mut none = Releases::none();
+    none.merge(&keys, &learnt).unwrap();
+    assert_eq!(none, learnt);
+}
+
+#[test]
+fn a_merge_takes_nothing_of_another_deployment_nor_what_these_keys_did_not_sign() {
+    let bank = ReleaseKeys::new("bank", 1, [public(1)]).unwrap();
+    let of_bank = Release::new("bank", 9, 9, image(9), None).unwrap();
+    let mut elsewhere = Releases::none();
+    elsewhere.add(&bank, signed(of_bank, [1])).unwrap();
+    let keys = keys(1, [1]);
+    let mut kept = Releases::none();
+    kept.add(&keys, signed(release(1, 1), [1])).unwrap();
+    let before = kept.clone();
+    for one in [&keys, &bank] {
+        assert!(matches!(kept.merge(one, &elsewhere), Err(Error::Deployment { .. })));
+    }
+    assert!(matches!(Releases::none().merge(&keys, &elsewhere), Err(Error::Deployment { .. })));
+    let other = ReleaseKeys::new("shop", 1, [public(2)]).unwrap();
+    let mut by_another = Releases::none();
+    by_another.add(&other, signed(release(2, 1), [2])).unwrap();
+    kept.merge(&keys, &by_another).unwrap();
+    assert_eq!(kept, before);
 }
 
 #[test]
