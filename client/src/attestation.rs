@@ -22,18 +22,19 @@ const IMAGE_LIFETIME_S: u64 = 12 * 3600;
 impl Client {
     /// Asks the enclave for an attestation document, verifies it against the settings, the accepted
     /// releases and what was pinned before, and pins it. The service is asked for signed releases
-    /// first: one may name a new image, or withdraw an image that this device still accepts.
+    /// too: one may name a new image, or withdraw an image that this device still accepts.
     ///
     /// # Errors
     /// [`Error::Attestation`] if the document does not verify, [`Error::UnknownImage`] or
     /// [`Error::Release`] if its image is not released or was withdrawn, [`Error::Pinned`] if it is
     /// another deployment's.
     pub async fn attest(&self) -> Result<EnclaveIdentity> {
-        let mut refused = self.learn_releases().await;
         let mut nonce = [0; 32];
         OsRng.fill_bytes(&mut nonce);
         let path = format!("/v1/attestation?nonce={}", BASE64URL.encode(nonce));
         let answer: AttestationAnswer = self.get_open(&path).await?;
+        // After the document: who has no connection does not wait twice.
+        let mut refused = self.learn_releases().await;
         let identity = self.verified(&answer.document.0, &nonce).map_err(|error| match error {
             Error::UnknownImage(measured) => {
                 refused.remove(&measured).map_or(Error::UnknownImage(measured), Error::Release)

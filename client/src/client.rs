@@ -114,6 +114,12 @@ impl Client {
         read_json(&answer.body)
     }
 
+    /// The same in one try, for what can be done without.
+    pub(crate) async fn get_open_once<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        let answer = self.exchange(Method::GET, path, HeaderMap::new(), Bytes::new()).await?;
+        read_json(&answer.body)
+    }
+
     /// Asks whether the service can serve requests. One try: the answer is about now.
     ///
     /// # Errors

@@ -7,6 +7,10 @@ use sharekeep_schemas::http::ReleasesAnswer;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::{MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Longest wait for releases: a service that keeps them back keeps nobody waiting.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Client {
     /// The releases accepted now, to be kept in the home.
@@ -19,10 +23,9 @@ impl Client {
     pub(crate) async fn learn_releases(&self) -> HashMap<PcrSet, sharekeep_release::Error> {
         let mut refused = HashMap::new();
         // Who cannot or will not answer leaves this device with what it knows.
-        let Ok(answer) = self.get_open::<ReleasesAnswer>("/v1/releases").await else {
-            return refused;
-        };
-        let texts = answer.releases.iter().take(MAX_RELEASES);
+        let asked = tokio::time::timeout(PATIENCE, self.get_open_once("/v1/releases")).await;
+        let Ok(Ok(ReleasesAnswer { releases: texts })) = asked else { return refused };
+        let texts = texts.iter().take(MAX_RELEASES);
         let mut signed: Vec<_> = texts.filter_map(|text| SignedRelease::parse(text).ok()).collect();
         // Those that withdraw come first, so that what they withdraw is refused as such.
         signed.sort_by_key(|signed| Reverse(signed.unverified().minimum_version()));

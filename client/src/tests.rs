@@ -279,15 +279,37 @@ async fn an_unattested_new_enclave_is_not_talked_to() {
     // A function can claim that the enclave's key has changed; it cannot attest another one.
     service.script([
         Instead::Problem(ProblemCode::EnclaveKeyUnknown, None),
-        Instead::Body(br#"{"releases":[]}"#.to_vec()),
         Instead::Body(
             br#"{"enclave_key":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","document":"AAAA"}"#
                 .to_vec(),
         ),
+        Instead::Body(br#"{"releases":[]}"#.to_vec()),
     ]);
     let error = user.create_wallet(&frost(Scheme::EddsaEd25519)).await.err().unwrap();
     assert!(matches!(error, Error::Attestation(_)), "{error}");
     assert_eq!(service.seen().len(), 3);
+}
+
+#[tokio::test]
+async fn releases_that_are_kept_back_are_asked_for_once_and_keep_nobody_waiting() {
+    user!(service, home, user);
+    let _ = &home;
+    let limited = Instead::Problem(ProblemCode::RateLimited, Some(30));
+    for kept_back in [Instead::Gateway(503), Instead::Hangup, limited] {
+        let (before, begun) = (service.seen().len(), std::time::Instant::now());
+        let document =
+            br#"{"enclave_key":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","document":"AAAA"}"#;
+        service.script([
+            Instead::Problem(ProblemCode::EnclaveKeyUnknown, None),
+            Instead::Body(document.to_vec()),
+            kept_back,
+        ]);
+        let error = user.create_wallet(&frost(Scheme::EddsaEd25519)).await.err().unwrap();
+        // What was asked for first is looked at all the same.
+        assert!(matches!(error, Error::Attestation(_)), "{error}");
+        assert_eq!(service.seen().len() - before, 3);
+        assert!(begun.elapsed() < std::time::Duration::from_secs(20));
+    }
 }
 
 #[tokio::test]
