@@ -73,9 +73,10 @@ pub(crate) fn entry(step: DurableStep) -> Entry {
     let client = |scenarios| Entry::Killed(Maker::Client, scenarios);
     let service = |scenarios| Entry::Killed(Maker::Service, scenarios);
     match step {
-        S::HomeKey | S::HomeDevice | S::HomeSettings => client(&[Scenario::SetUp]),
+        S::HomeKey | S::HomeDevice => client(&[Scenario::SetUp]),
+        S::HomeSettings => client(&[Scenario::SetUp, Scenario::NewSettings]),
         S::HomePinsForgotten => client(&[Scenario::NewSettings]),
-        S::HomeReleases => client(&[Scenario::SetUp, Scenario::NewRelease]),
+        S::HomeReleases => client(&[Scenario::SetUp, Scenario::NewSettings, Scenario::NewRelease]),
         S::HomePins => client(&[Scenario::SignIn]),
         S::HomeSession => client(&[Scenario::SignIn, Scenario::Renew]),
         S::HomeSessionForgotten => client(&[Scenario::SignOut]),
