@@ -60,6 +60,9 @@ pub enum Error {
     /// Another process works with this state.
     #[error("another sharekeep is using {}", .0.display())]
     InUse(PathBuf),
+    /// Another process changed the settings after this one had read them; nothing was done.
+    #[error("the settings in {} were changed meanwhile: run the command again", .0.display())]
+    SettingsChanged(PathBuf),
     /// A file cannot be read or written.
     #[error("{}: {source}", .path.display())]
     File {
@@ -72,6 +75,20 @@ pub enum Error {
     /// A file is not what this program wrote.
     #[error("{} is damaged or belongs elsewhere", .0.display())]
     Damaged(PathBuf),
+    /// The releases kept here are another deployment's: an update of the settings was interrupted.
+    #[error(
+        "{} is another deployment's, since an update of the settings was interrupted: run \
+         `sharekeep init --update` again", .0.display()
+    )]
+    OtherReleases(PathBuf),
+    /// The releases kept here are gone or not what this program wrote, and with them the least version
+    /// that this device accepts.
+    #[error(
+        "{} is missing or damaged: get the latest release from who runs the service and run \
+         `sharekeep init --update` with it; of what was withdrawn, this device then knows only what \
+         that release says", .0.display()
+    )]
+    LostReleases(PathBuf),
     /// No wallet has this id or name.
     #[error("this device holds no wallet {0:?}")]
     NoWallet(String),
@@ -190,8 +207,11 @@ impl Error {
             | Self::NotSetUp(_)
             | Self::SetUpAlready(_)
             | Self::InUse(_)
+            | Self::SettingsChanged(_)
             | Self::File { .. }
             | Self::Damaged(_)
+            | Self::OtherReleases(_)
+            | Self::LostReleases(_)
             | Self::Key(_)
             | Self::WalletStatus { .. } => ErrorKind::LocalState,
             Self::Fault(_) | Self::Disagreement(_) => ErrorKind::Protocol,

@@ -129,6 +129,21 @@ fn a_second_init_is_refused_and_an_update_is_not() {
 }
 
 #[test]
+fn lost_releases_are_replaced_by_an_update_that_says_so() {
+    let place = Place::new();
+    place.init();
+    let service = ["--url", "http://127.0.0.1:1", "--tenant", "demo"];
+    let update = [&["--json", "init", "--update"][..], &service, RELEASES].concat();
+    assert_eq!(json(&place.run(&update))["releases_lost"], false);
+    std::fs::remove_file(place.path("home/releases.json")).unwrap();
+    let listed = place.run(&["release", "list"]);
+    assert_eq!(code(&listed), 6);
+    assert!(stderr(&listed).contains("init --update"), "{}", stderr(&listed));
+    assert_eq!(json(&place.run(&update))["releases_lost"], true);
+    assert_eq!(code(&place.run(&["release", "list"])), 0);
+}
+
+#[test]
 fn a_release_is_accepted_by_its_signatures_and_withdraws_what_is_below_for_good() {
     let place = Place::new();
     place.init();

@@ -20,6 +20,10 @@ def main(text: str, folder: Path) -> None:
     signed = json.loads(text)
     if json.dumps(signed, indent=2, ensure_ascii=False) + "\n" != text:
         sys.exit("the release is not written in the one form that counts")
+    # By their bytes: who counts signatures must not count one signer twice, however the key is written.
+    keys = [bytes.fromhex(it["key"]) for it in signed["signatures"]]
+    if any(one >= following for one, following in zip(keys, keys[1:])):
+        sys.exit("the signatures are not in the order of their keys, each key once")
     release = json.dumps(signed["release"], indent=2, ensure_ascii=False) + "\n"
     folder.mkdir(exist_ok=True)
     (folder / "signed.bin").write_bytes(LABEL + release.encode())

@@ -7,7 +7,9 @@
 pub mod fixed;
 mod targets;
 
-use targets::{channel, client, enclave, functions, host, image, messages, mpc, recovery, schemas};
+use targets::{
+    channel, client, enclave, functions, host, image, messages, mpc, recovery, release, schemas,
+};
 
 /// Names and what they run. A name begins with the folder whose decoder it is about.
 pub const TARGETS: &[(&str, fn(&[u8]))] = &[

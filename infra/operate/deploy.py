@@ -12,7 +12,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from operate import Refused, doctor, edge, fleet, release, smoke, tables
+from operate import Refused, doctor, edge, fleet, release, released, smoke, tables
 from operate.accounts import Accounts
 from operate.agreement import Agreement, say
 from operate.policy import Named
@@ -22,8 +22,9 @@ from operate.stacks import TEMPLATES, Stack, Stacks
 EPILOG = """
 The two-person rule: whoever may change the key's policy runs `--only key`, with credentials of the
 account of keys alone; whoever runs the service runs `--only service`, which stops where the key's
-policy must be changed first and says so. The first image comes in this order: `--only key` without an
-image, `--only service`, and when that asks, `--only key` with the image.
+policy must be changed first and says so. Neither builds an image. The first one comes in this order:
+`--only key` and `--only service` without an image, its release published, `--only service` with it, and
+when that asks, `--only key` with it.
 """
 IMAGES = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-"
 
@@ -41,17 +42,25 @@ class Deployment:
     loss_of_data: bool = False
     # The operator of the service says so to the one of the key.
     old_image_has_gone: bool = False
-    # And the other way round.
-    image_is_admitted: bool = False
+    # And the other way round, with the PCR0 that the policy names.
+    image_is_admitted: str | None = None
     host_name_leads_there: bool = False
+    # An image that clients do not know.
+    without_release: bool = False
     # What those who use the tables are told: parameters of templates.
     told_of_tables: dict[str, str] = field(default_factory=dict)
     _stacks: dict[str, Stacks] = field(default_factory=dict)
 
     def run(self) -> None:
         """All steps, in their order."""
-        if self.settings.image:
-            self.settings = replace(self.settings, image=release.image(self.settings.image))
+        if image := self.settings.image:
+            if self.only and image.file is None:
+                raise Refused(
+                    f"with --only {self.only} nothing is built, or each of two would admit or start an "
+                    "image of his own: build it once and name image.file in both settings"
+                )
+            image = release.image(image, self.without_release)
+            self.settings = replace(self.settings, image=image)
         if self.only == "key":
             return self.key_alone()
         key_arn = self.key_for_service()
@@ -64,6 +73,8 @@ class Deployment:
                 "measurements in the settings, and give this command again."
             )
             return
+        if not self.without_release:
+            released.published(self.settings, tables.in_use(self.accounts))
         functions = self.upload(bucket)
         self.replace_hosts(network, bucket, key_arn)
         api = self.interface(network, bucket, functions)
@@ -110,11 +121,17 @@ class Deployment:
         """Lets the image's enclaves use the key, beside those that run."""
         pcrs = self.settings.image.pcrs
         if self.only == "service":
+            admitted = self.image_is_admitted
+            if admitted not in (None, pcrs[0]):
+                raise Refused(
+                    f"the image that was admitted has PCR0 {admitted}, and the one of the settings "
+                    f"{pcrs[0]}: KMS would refuse it"
+                )
             self.agreement.confirm(
                 "The image of the settings can only start once the key's policy names it. Has "
                 f"`--only key` been run for the image with PCR0 {pcrs[0]}?",
-                "--image-is-admitted",
-                self.image_is_admitted,
+                "--image-is-admitted with the PCR0 that `--only key` printed",
+                admitted is not None,
             )
             return
         self.key_stack(self.named_now().admitting(pcrs))
@@ -133,6 +150,8 @@ class Deployment:
         """What those may do who have the account of keys and nothing else."""
         named = self.named_now()
         if self.settings.image:
+            if not named.admits(self.settings.image.pcrs) and not self.without_release:
+                released.signed(self.settings)
             named = named.admitting(self.settings.image.pcrs)
             if self.old_image_has_gone:
                 named = named.alone(self.settings.image.pcrs)
@@ -143,6 +162,8 @@ class Deployment:
             )
         stack = self.key_stack(named)
         say(f"key.arn of the settings: {stack.outputs['KeyArn']}")
+        for image in filter(None, (named.running, named.following)):
+            say(f"admitted: the image with PCR0 {image[0]}")
         if named.following:
             say(
                 "Two images are named. When the hosts are replaced, give this again with "
@@ -264,8 +285,8 @@ class Deployment:
 
     def examine(self, address: str) -> None:
         """Lets the doctor look, who needs the trust configuration and to see the key."""
-        if self.only == "service" or self.settings.image.trust is None:
-            say("the doctor was not asked: it needs image.trust and credentials of both accounts")
+        if self.only == "service":
+            say("the doctor was not asked: it needs credentials of both accounts")
             return
         used = tables.in_use(self.accounts)
         doctor.check(self.settings, used, used.stack().outputs, address)
@@ -316,13 +337,18 @@ def main(words: list[str] | None = None) -> int:
     )
     parser.add_argument(
         "--image-is-admitted",
-        action="store_true",
-        help="with --only service: --only key has been run for the image of the settings",
+        metavar="PCR0",
+        help="with --only service: --only key has been run, and printed this of the image",
     )
     parser.add_argument(
         "--host-name-leads-there",
         action="store_true",
         help="the edge's host name leads to its distribution, so that the API needs no other way in",
+    )
+    parser.add_argument(
+        "--without-release",
+        action="store_true",
+        help="for trials: take an image that no release names, or of a source that was not committed",
     )
     parser.add_argument(
         "--let-go-of-tables-keys-and-buckets",
@@ -348,6 +374,7 @@ def main(words: list[str] | None = None) -> int:
             given.old_image_has_gone,
             given.image_is_admitted,
             given.host_name_leads_there,
+            given.without_release,
         ).run()
 
     return reported("infra/deploy", work)

@@ -7,6 +7,7 @@ replace hosts.
 
 import hashlib
 import io
+import json
 import os
 import re
 import subprocess
@@ -22,6 +23,8 @@ from operate.settings import PCRS, Image
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGE_PROGRAM = ["cargo", "run", "--locked", "--quiet", "-p", "sharekeep-image", "--"]
+# How a manifest calls a source that is in no commit (crates/tools/src/image).
+CHANGED = ", changed"
 # The earliest time that a zip file can name; a real one would make every build another release.
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 FUNCTION_FILES = re.compile(r"\$\{Release\}/([a-z]+)\.zip")
@@ -61,7 +64,7 @@ def build() -> Path:
     return _cargo_folder()
 
 
-def image(wanted: Image) -> Image:
+def image(wanted: Image, of_changed_source: bool = False) -> Image:
     """An image that is there: built by `./dev` if the settings name none, and the one of its manifest."""
     if wanted.file is None:
         _dev_build("enclave", "--trust", str(wanted.trust))
@@ -72,15 +75,23 @@ def image(wanted: Image) -> Image:
             measurements=made / "enclave.pcrs.json",
             manifest=made / "enclave.manifest.json",
         )
-    if wanted.manifest is not None:
-        words = [*IMAGE_PROGRAM, "verify", str(wanted.file), str(wanted.manifest)]
-        say("$ " + " ".join(words))
-        answer = subprocess.run(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        if answer.returncode != 0:
-            raise Refused(f"{wanted.file} is not the image of {wanted.manifest}")
-        lines = zip(PCRS, wanted.pcrs, strict=True)
-        if answer.stdout.split("\n")[:-1] != [f"{name}: {pcr}" for name, pcr in lines]:
-            raise Refused(f"{wanted.measurements} are not the measurements of {wanted.file}")
+    words = [*IMAGE_PROGRAM, "verify", str(wanted.file), str(wanted.manifest)]
+    say("$ " + " ".join(words))
+    answer = subprocess.run(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    if answer.returncode != 0:
+        raise Refused(f"{wanted.file} is not the image of {wanted.manifest}")
+    lines = zip(PCRS, wanted.pcrs, strict=True)
+    if answer.stdout.split("\n")[:-1] != [f"{name}: {pcr}" for name, pcr in lines]:
+        raise Refused(f"{wanted.measurements} are not the measurements of {wanted.file}")
+    # As it was just verified by, so it is one.
+    manifest = json.loads(_read(wanted.manifest))
+    if manifest["inputs"].get("trust") != sha256(_read(wanted.trust)):
+        raise Refused(f"{wanted.trust} is not the trust configuration of {wanted.manifest}")
+    if manifest["source"].endswith(CHANGED) and not of_changed_source:
+        raise Refused(
+            f"{wanted.file} is of a source that was not committed: nobody can build it again. "
+            "Commit and build it anew, or give --without-release"
+        )
     return wanted
 
 

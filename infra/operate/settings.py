@@ -32,14 +32,16 @@ class Account:
 
 @dataclass(frozen=True)
 class Image:
-    """An enclave image and where its measurements are written; without them, it is built."""
+    """An enclave image, where its measurements are written and what it is made of; without them, built."""
 
-    file: Path | None
-    measurements: Path | None
+    # The trust configuration in it: for the build, the doctor, and whose releases count.
+    trust: Path
+    file: Path | None = None
+    measurements: Path | None = None
     # What the image is held against before it is used.
     manifest: Path | None = None
-    # The trust configuration in it, for the build and the doctor.
-    trust: Path | None = None
+    # Signed, for those who see the key alone and no tables.
+    release: Path | None = None
 
     @cached_property
     def pcrs(self) -> tuple[str, str, str]:
@@ -192,11 +194,12 @@ def _image(table: _Table, folder: Path) -> Image:
         text = table.text(name, **default)
         return folder / text if text else None
 
-    if "file" in table.values:
-        more = {name: path(name, default=None) for name in ("manifest", "trust")}
-        image = Image(path("file"), path("measurements"), **more)
-    else:
-        image = Image(None, None, trust=path("trust"))
+    given = ("file", "measurements", "manifest") if "file" in table.values else ()
+    image = Image(
+        path("trust"),
+        **{name: path(name) for name in given},
+        release=path("release", default=None),
+    )
     table.all_known()
     return image
 

@@ -15,6 +15,35 @@ pub enum Error {
     /// A release is not accepted.
     #[error("the release is not accepted: {0}")]
     Release(#[from] sharekeep_release::Error),
+    /// A release does not come next: what devices saw never falls, so versions go up, in small steps.
+    #[error("the next release has a version from {first} to {last}, and not {version}")]
+    Version {
+        /// The release's.
+        version: u64,
+        /// The lowest that it may have.
+        first: u64,
+        /// The highest.
+        last: u64,
+    },
+    /// What is to be published withdraws less than what users are handed now.
+    #[error(
+        "these releases name {given} as the least version, and those that are published {published}: \
+         devices that have not seen it would never learn what was withdrawn"
+    )]
+    Minimum {
+        /// The minimum version of those that are to be published.
+        given: u64,
+        /// Of those that are.
+        published: u64,
+    },
+    /// What users are handed now is not signed, or not by these keys, so nobody knows what it withdraws.
+    #[error("what is published now is not accepted, so what it withdraws is not known: {0}")]
+    Published(String),
+    /// Somebody else published at the same time.
+    #[error(
+        "somebody published at the same time, and that holds: list the releases, then decide again"
+    )]
+    Overtaken,
     /// The manifest of an image is none, or of another image.
     #[error("the manifest: {0}")]
     Manifest(String),
@@ -82,17 +111,20 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Sharekeep(error) => error.kind(),
-            Self::Trust(sharekeep_trust::Error::Unsigned) | Self::Stored { .. } => ErrorKind::Trust,
+            Self::Trust(sharekeep_trust::Error::Unsigned)
+            | Self::Stored { .. }
+            | Self::Published(_) => ErrorKind::Trust,
             Self::Release(
                 sharekeep_release::Error::TooFew { .. }
                 | sharekeep_release::Error::Deployment { .. }
                 | sharekeep_release::Error::Withdrawn { .. },
             ) => ErrorKind::Trust,
-            Self::Release(_) | Self::Manifest(_) => ErrorKind::Usage,
+            Self::Release(_) | Self::Manifest(_) | Self::Version { .. } => ErrorKind::Usage,
             Self::Trust(_) | Self::Usage(_) | Self::KeyUse { .. } | Self::AnotherKey => {
                 ErrorKind::Usage
             }
             Self::NotNewer { .. } | Self::NoTenant(_) => ErrorKind::Refused,
+            Self::Minimum { .. } | Self::Overtaken => ErrorKind::Refused,
             Self::Store(sharekeep_functions::Error::Setting(_)) => ErrorKind::Usage,
             Self::Store(sharekeep_functions::Error::StoreUnavailable(_)) => ErrorKind::Unavailable,
             Self::Store(_) => ErrorKind::Refused,

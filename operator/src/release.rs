@@ -3,7 +3,7 @@
 
 use crate::{Error, KeyUse, Result, SealedKey};
 use sharekeep_channel::attestation::PcrSet;
-use sharekeep_functions::store::Store;
+use sharekeep_functions::store::{Store, StoredReleases};
 use sharekeep_image::{Digest, Manifest};
 use sharekeep_release::{ManifestHash, Release, ReleaseKey, ReleaseKeys, Releases, SignedRelease};
 use sharekeep_trust::Trust;
@@ -21,51 +21,122 @@ pub fn keys(trust: &Trust) -> Result<ReleaseKeys> {
     Ok(ReleaseKeys::new(&it.deployment, threshold, keys)?)
 }
 
+/// Most that one release's version is above that of the one before. Devices never go back, so a signer's slip
+/// or a proposer's malice must not use up the numbers: minimum and version at the highest that there is would
+/// end a deployment for every device that saw it.
+const MAX_STEP: u64 = 1_000;
+
+/// What a release is held against, both when it is written and whenever it is signed.
+pub struct Basis {
+    /// Of the file that must be in the image.
+    trust: Digest,
+    keys: ReleaseKeys,
+    /// Version of the release before; 0 if there is none.
+    before: u64,
+}
+
+impl Basis {
+    /// The trust configuration that must be in the image, as its file has it. Its release keys sign, unless
+    /// others are pinned: while keys are changed, the image has the new ones and clients pin those before.
+    /// They signed the release `after` which the next one comes; there is none for a first one.
+    ///
+    /// # Errors
+    /// [`Error::Trust`], [`Error::Release`] if there are no keys, the pinned ones are another deployment's,
+    /// or too few of them signed the release before.
+    pub fn new(
+        trust: &[u8],
+        pinned: Option<ReleaseKeys>,
+        after: Option<&SignedRelease>,
+    ) -> Result<Self> {
+        let own = keys(&Trust::from_bytes(trust)?)?;
+        let keys = match pinned {
+            Some(pinned) => {
+                of_deployment(pinned.deployment(), own.deployment())?;
+                pinned
+            }
+            None => own,
+        };
+        let before = after.map(|signed| keys.verify(signed)).transpose()?;
+        let before = before.map_or(0, |verified| verified.release.version());
+        Ok(Self { trust: Digest::of(trust), keys, before })
+    }
+
+    fn comes_next(&self, release: &Release) -> Result<()> {
+        let (version, before) = (release.version(), self.before);
+        let last = before.saturating_add(MAX_STEP);
+        if before < version && version <= last {
+            Ok(())
+        } else {
+            Err(Error::Version { version, first: before.saturating_add(1), last })
+        }
+    }
+
+    /// What an image measures and the hash of its manifest, if this trust configuration is in it.
+    fn read_manifest(&self, text: &str) -> Result<(PcrSet, ManifestHash)> {
+        let manifest = Manifest::parse(text).map_err(|error| Error::Manifest(error.to_string()))?;
+        if manifest.inputs.get("trust") != Some(&self.trust) {
+            let why =
+                format!("its image has another trust configuration in it than {}", self.trust);
+            return Err(Error::Manifest(why));
+        }
+        let measured = manifest.measurements;
+        let measured = PcrSet::from([measured.pcr0.0, measured.pcr1.0, measured.pcr2.0]);
+        Ok((measured, ManifestHash(Digest::of(text.as_bytes()).0)))
+    }
+}
+
+fn of_deployment(found: &str, wanted: &str) -> Result<()> {
+    if found == wanted {
+        return Ok(());
+    }
+    let (found, wanted) = (found.to_owned(), wanted.to_owned());
+    Err(sharekeep_release::Error::Deployment { found, wanted }.into())
+}
+
 /// Writes a release of the image that a manifest describes. Nobody has signed it yet.
 ///
 /// # Errors
-/// [`Error::Manifest`], or [`Error::Release`] if the versions cannot be.
+/// [`Error::Manifest`] if it is none, or of an image with another trust configuration; [`Error::Version`],
+/// [`Error::Release`] if the versions cannot be.
 pub fn propose(
+    basis: &Basis,
     manifest: &str,
-    trust: &Trust,
     version: u64,
     minimum_version: u64,
 ) -> Result<SignedRelease> {
-    let (measured, hash) = read_manifest(manifest)?;
-    let deployment = &trust.configuration().deployment;
+    let (measured, hash) = basis.read_manifest(manifest)?;
+    let deployment = basis.keys.deployment();
     let release = Release::new(deployment, version, minimum_version, measured, Some(hash))?;
+    basis.comes_next(&release)?;
     Ok(SignedRelease::unsigned(release))
 }
 
-/// Adds a signature. A manifest is that of the signer's own build: what is signed must be of it. The path
-/// is the key's, for the errors.
+/// Adds a signature. The manifest is that of the signer's own build: what is signed must be of it. Without
+/// one he signs what he has not seen. The path is the key's, for the errors.
 ///
 /// # Errors
-/// [`Error::KeyUse`], [`Error::AnotherKey`] if the key is none of the trust configuration's,
-/// [`Error::Manifest`], [`Error::Release`].
+/// [`Error::KeyUse`], [`Error::AnotherKey`] if the key is none of those that sign, [`Error::Manifest`],
+/// [`Error::Version`], [`Error::Release`].
 pub fn sign(
+    basis: &Basis,
     signed: &mut SignedRelease,
     key: &SealedKey,
     path: &Path,
-    trust: &Trust,
     manifest: Option<&str>,
 ) -> Result<()> {
     if key.purpose() != KeyUse::Release {
         let (found, wanted) = (key.purpose(), KeyUse::Release);
         return Err(Error::KeyUse { path: path.to_owned(), found, wanted });
     }
-    let keys = keys(trust)?;
     let own = ReleaseKey::from_bytes(&key.public().to_bytes())?;
-    if !keys.keys().contains(&own) {
+    if !basis.keys.keys().contains(&own) {
         return Err(Error::AnotherKey);
     }
     let release = signed.unverified();
-    if release.deployment() != keys.deployment() {
-        let (found, wanted) = (release.deployment().to_owned(), keys.deployment().to_owned());
-        return Err(sharekeep_release::Error::Deployment { found, wanted }.into());
-    }
+    of_deployment(release.deployment(), basis.keys.deployment())?;
+    basis.comes_next(release)?;
     if let Some(manifest) = manifest {
-        let (measured, hash) = read_manifest(manifest)?;
+        let (measured, hash) = basis.read_manifest(manifest)?;
         if release.measurements() != measured {
             return Err(Error::Manifest("its image is not the release's".to_owned()));
         }
@@ -77,20 +148,50 @@ pub fn sign(
     Ok(signed.sign(key.signing_key())?)
 }
 
+/// What may give way to releases that are published.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Replace {
+    /// Releases of the same keys that withdraw no more than the new ones do.
+    Older,
+    /// Whatever lies there.
+    Anything,
+}
+
 /// Hands these releases to users, in place of what they were handed before. All of them must hold side by
-/// side.
+/// side, and what was withdrawn before must stay so: a device that has not seen it yet learns it from here.
 ///
 /// # Errors
-/// [`Error::Release`] if users would not accept one of them, [`Error::Store`].
-pub async fn publish(store: &Store, trust: &Trust, given: &[SignedRelease]) -> Result<Releases> {
-    let releases = accepted(&keys(trust)?, given)?;
-    let texts: Vec<_> = releases.signed().iter().map(SignedRelease::to_text).collect();
-    store.put_releases(&texts).await?;
-    if store.releases().await? == texts {
-        Ok(releases)
-    } else {
-        Err(Error::Usage("what users are handed is not what was written: publish again".to_owned()))
+/// [`Error::Release`] if users would not accept one of them, [`Error::Minimum`] and [`Error::Published`]
+/// as far as not [`Replace::Anything`] is meant, [`Error::Overtaken`], [`Error::Store`].
+pub async fn publish(
+    store: &Store,
+    trust: &Trust,
+    given: &[SignedRelease],
+    replace: Replace,
+) -> Result<Releases> {
+    let keys = keys(trust)?;
+    let releases = accepted(&keys, given)?;
+    let stored = store.stored_releases().await?;
+    if replace == Replace::Older {
+        let before = stored.texts().map_err(Error::from).and_then(|texts| read(&keys, &texts));
+        let before = before.map_err(|error| Error::Published(error.to_string()))?;
+        let (given, published) = (releases.minimum_version(), before.minimum_version());
+        if given < published {
+            return Err(Error::Minimum { given, published });
+        }
     }
+    write(store, &stored, &releases).await?;
+    Ok(releases)
+}
+
+async fn write(store: &Store, stored: &StoredReleases, releases: &Releases) -> Result<()> {
+    let texts: Vec<_> = releases.signed().iter().map(SignedRelease::to_text).collect();
+    match store.replace_releases(stored, &texts).await {
+        // A conflict may be with this very write, if its first answer was lost.
+        Ok(()) | Err(sharekeep_functions::Error::Conflict) => {}
+        Err(error) => return Err(error.into()),
+    }
+    if store.releases().await? == texts { Ok(()) } else { Err(Error::Overtaken) }
 }
 
 /// What users are handed now, as far as it is signed.
@@ -98,9 +199,12 @@ pub async fn publish(store: &Store, trust: &Trust, given: &[SignedRelease]) -> R
 /// # Errors
 /// [`Error::Release`] if one of them is not, [`Error::Store`].
 pub async fn published(store: &Store, trust: &Trust) -> Result<Releases> {
-    let texts = store.releases().await?;
+    read(&keys(trust)?, &store.releases().await?)
+}
+
+fn read(keys: &ReleaseKeys, texts: &[String]) -> Result<Releases> {
     let given = texts.iter().map(|text| SignedRelease::parse(text));
-    accepted(&keys(trust)?, &given.collect::<Result<Vec<_>, _>>()?)
+    accepted(keys, &given.collect::<Result<Vec<_>, _>>()?)
 }
 
 /// The highest first: who withdraws another shows it at once.
@@ -114,109 +218,5 @@ fn accepted(keys: &ReleaseKeys, given: &[SignedRelease]) -> Result<Releases> {
     Ok(releases)
 }
 
-fn read_manifest(text: &str) -> Result<(PcrSet, ManifestHash)> {
-    let manifest = Manifest::parse(text).map_err(|error| Error::Manifest(error.to_string()))?;
-    let measured = manifest.measurements;
-    let measured = PcrSet::from([measured.pcr0.0, measured.pcr1.0, measured.pcr2.0]);
-    Ok((measured, ManifestHash(Digest::of(text.as_bytes()).0)))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::trust::{NewTrust, encode};
-    use sharekeep_image::{Entry, Image, Ramdisk};
-    use std::collections::BTreeMap;
-
-    fn manifest(kernel: &str) -> String {
-        let boot = Ramdisk::new([("dev", Entry::Folder)]).unwrap();
-        let part = |name| Ramdisk::new([(name, Entry::Program(b"\x7fELF".to_vec()))]).unwrap();
-        let parts = [boot, part("init"), part("trust")];
-        let image = Image::new(kernel.as_bytes().to_vec(), "panic=1", parts).unwrap();
-        let none = BTreeMap::new;
-        Manifest::of(&image, "here".to_owned(), none(), BTreeMap::new()).to_text()
-    }
-
-    fn signers() -> [SealedKey; 3] {
-        ["a", "b", "c"].map(|name| SealedKey::generate(KeyUse::Release, name).unwrap())
-    }
-
-    fn trust(signers: &[SealedKey], deployment: &str) -> Trust {
-        let bytes = encode(&NewTrust {
-            deployment: deployment.to_owned(),
-            operator_key: SealedKey::generate(KeyUse::Operator, "o").unwrap().public(),
-            release_keys: signers.iter().map(SealedKey::public).collect(),
-            release_threshold: 2,
-            kms_key_arn: "arn:aws:kms:eu-central-1:111122223333:key/1234".to_owned(),
-            egress_hosts: vec![],
-        });
-        Trust::from_bytes(&bytes.unwrap()).unwrap()
-    }
-
-    #[test]
-    fn two_people_release_what_was_built_and_clients_accept_it() {
-        let signers = signers();
-        let trust = trust(&signers, "shop");
-        let manifest = manifest("kernel");
-        let mut first = propose(&manifest, &trust, 2, 1).unwrap();
-        let mut second = first.clone();
-        sign(&mut first, &signers[0], Path::new("a"), &trust, Some(&manifest)).unwrap();
-        sign(&mut second, &signers[2], Path::new("c"), &trust, None).unwrap();
-        let pinned = ReleaseKeys::parse(&keys(&trust).unwrap().to_text()).unwrap();
-        assert!(pinned.verify(&first).is_err(), "one alone");
-        first.combine(second).unwrap();
-        let release = pinned.verify(&first).unwrap().release;
-        assert_eq!((release.version(), release.minimum_version()), (2, 1));
-        let hash = ManifestHash(Digest::of(manifest.as_bytes()).0);
-        assert_eq!(release.manifest_sha256(), Some(hash));
-        let read = Manifest::parse(&manifest).unwrap();
-        assert_eq!(release.measurements().pcr0.to_string(), read.measurements.pcr0.to_string());
-    }
-
-    #[test]
-    fn a_signer_signs_nothing_that_his_own_build_does_not_show() {
-        let signers = signers();
-        let trust = trust(&signers, "shop");
-        let mut release = propose(&manifest("kernel"), &trust, 1, 1).unwrap();
-        let other = manifest("another kernel");
-        let before = release.clone();
-        let refused = sign(&mut release, &signers[0], Path::new("a"), &trust, Some(&other));
-        assert!(matches!(refused, Err(Error::Manifest(_))));
-        assert_eq!(release, before);
-    }
-
-    #[test]
-    fn another_deployments_release_an_operator_key_and_a_strangers_key_sign_nothing() {
-        let signers = signers();
-        let (shop, bank) = (trust(&signers, "shop"), trust(&signers, "bank"));
-        let mut release = propose(&manifest("kernel"), &shop, 1, 1).unwrap();
-        let mut signed = |key, trust| sign(&mut release, key, Path::new("k"), trust, None);
-        assert!(matches!(signed(&signers[0], &bank), Err(Error::Release(_))));
-        let operator = SealedKey::generate(KeyUse::Operator, "o").unwrap();
-        assert!(matches!(signed(&operator, &shop), Err(Error::KeyUse { .. })));
-        let stranger = SealedKey::generate(KeyUse::Release, "s").unwrap();
-        assert!(matches!(signed(&stranger, &shop), Err(Error::AnotherKey)));
-        signed(&signers[0], &shop).unwrap();
-    }
-
-    #[test]
-    fn users_are_not_handed_what_one_of_the_releases_withdraws() {
-        let signers = signers();
-        let trust = trust(&signers, "shop");
-        let signed = |version, minimum| {
-            let mut release = propose(&manifest("kernel"), &trust, version, minimum).unwrap();
-            for key in &signers[..2] {
-                sign(&mut release, key, Path::new("k"), &trust, None).unwrap();
-            }
-            release
-        };
-        let keys = keys(&trust).unwrap();
-        assert!(accepted(&keys, &[signed(1, 1), signed(2, 1)]).is_ok());
-        let refused = accepted(&keys, &[signed(1, 1), signed(2, 2)]);
-        let Err(Error::Release(sharekeep_release::Error::Withdrawn { version, .. })) = refused
-        else {
-            panic!("a withdrawn release would be handed out");
-        };
-        assert_eq!(version, 1);
-    }
-}
+mod tests;

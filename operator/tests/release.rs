@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 use serde_json::Value;
-use sharekeep_image::{Entry, Image, Manifest, Ramdisk};
+use sharekeep_image::{Digest, Entry, Image, Manifest, Ramdisk};
 use sharekeep_release::{ReleaseKeys, SignedRelease};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -28,9 +28,14 @@ impl Place {
         let rest = ["--deployment", "shop", "--release-threshold", "2", "--kms-key-arn", ARN];
         place.json(&[&["trust", "new", "trust.cbor"][..], &keys, &rest].concat());
         for kernel in ["kernel", "other"] {
-            std::fs::write(place.path(&format!("{kernel}.manifest")), manifest(kernel)).unwrap();
+            let manifest = manifest(kernel, &place.trust());
+            std::fs::write(place.path(&format!("{kernel}.manifest")), manifest).unwrap();
         }
         place
+    }
+
+    fn trust(&self) -> Vec<u8> {
+        std::fs::read(self.path("trust.cbor")).unwrap()
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -61,24 +66,25 @@ impl Place {
 
     fn sign(&self, key: &str, more: &[&str]) -> Option<i32> {
         let out = format!("release.{key}");
-        let sign = ["release", "sign", "release", "--key", key, "--out", &out];
+        let sign = ["release", "sign", "release", "--first", "--key", key, "--out", &out];
         self.code(&[&sign[..], &TRUST, more].concat())
     }
 }
 
-fn manifest(kernel: &str) -> String {
+fn manifest(kernel: &str, trust: &[u8]) -> String {
     let boot = Ramdisk::new([("dev", Entry::Folder)]).unwrap();
-    let part = |name| Ramdisk::new([(name, Entry::Program(b"\x7fELF".to_vec()))]).unwrap();
-    let parts = [boot, part("init"), part("trust")];
+    let part = |name, bytes: &[u8]| Ramdisk::new([(name, Entry::Program(bytes.into()))]).unwrap();
+    let parts = [boot, part("init", b"\x7fELF"), part("trust", trust)];
     let image = Image::new(kernel.as_bytes().to_vec(), "panic=1", parts).unwrap();
-    Manifest::of(&image, "here".to_owned(), BTreeMap::new(), BTreeMap::new()).to_text()
+    let inputs = [("trust".to_owned(), Digest::of(trust))].into();
+    Manifest::of(&image, "here".to_owned(), inputs, BTreeMap::new()).to_text()
 }
 
 #[test]
 fn two_people_sign_one_after_the_other_and_a_client_that_pins_their_keys_accepts_it() {
     let place = Place::new();
     let versions = ["--release-version", "2", "--minimum-version", "1"];
-    let new = ["release", "new", "release", "--manifest", "kernel.manifest"];
+    let new = ["release", "new", "release", "--first", "--manifest", "kernel.manifest"];
     let said = place.json(&[&new[..], &TRUST, &versions].concat());
     assert_eq!((&said["version"], &said["minimum_version"]), (&2.into(), &1.into()));
 
@@ -86,7 +92,8 @@ fn two_people_sign_one_after_the_other_and_a_client_that_pins_their_keys_accepts
     assert_eq!(place.sign("anna", &["--manifest", "other.manifest"]), Some(2));
     assert!(!place.path("release.anna").exists());
     assert_eq!(place.sign("anna", &["--manifest", "kernel.manifest"]), Some(0));
-    assert_eq!(place.sign("ben", &[]), Some(0));
+    assert_eq!(place.sign("ben", &[]), Some(2), "nobody signs unawares what he has not built");
+    assert_eq!(place.sign("ben", &["--manifest", "kernel.manifest"]), Some(0));
     let show = |file| [&["release", "show", file][..], &TRUST].concat();
     assert_eq!(place.code(&show("release.anna")), Some(4), "one alone releases nothing");
     let combine = ["release", "combine", "release.anna", "release.ben", "--out", "signed"];
@@ -98,8 +105,19 @@ fn two_people_sign_one_after_the_other_and_a_client_that_pins_their_keys_accepts
     let read = |file| std::fs::read_to_string(place.path(file)).unwrap();
     let keys = ReleaseKeys::parse(&read("keys")).unwrap();
     let verified = keys.verify(&SignedRelease::parse(&read("signed")).unwrap()).unwrap();
-    let built = Manifest::parse(&manifest("kernel")).unwrap().measurements;
+    let built = Manifest::parse(&manifest("kernel", &place.trust())).unwrap().measurements;
     assert_eq!(verified.release.measurements().pcr2.to_string(), built.pcr2.to_string());
+
+    // The next one comes after it, in a small step; that there was one before is not left open.
+    let next = |file: &str, version: &str, before: &[&str]| {
+        let versions = ["--release-version", version, "--minimum-version", "1"];
+        let new = ["release", "new", file, "--manifest", "kernel.manifest"];
+        place.code(&[&new[..], &TRUST, &versions, before].concat())
+    };
+    assert_eq!(next("third", "3", &[]), Some(2));
+    assert_eq!(next("third", "9007199254740991", &["--after", "signed"]), Some(2));
+    assert_eq!(next("third", "3", &["--after", "release.anna"]), Some(4), "one signed that");
+    assert_eq!(next("third", "3", &["--after", "signed"]), Some(0));
 
     // What was edited on the way is nobody's word.
     std::fs::write(
@@ -110,4 +128,21 @@ fn two_people_sign_one_after_the_other_and_a_client_that_pins_their_keys_accepts
     assert_eq!(place.code(&show("edited")), Some(4));
     std::fs::write(place.path("edited"), read("signed").replace("  ", " ")).unwrap();
     assert_eq!(place.code(&show("edited")), Some(2));
+}
+
+#[test]
+fn an_image_with_another_trust_configuration_and_one_that_nobody_built_need_more_than_a_key() {
+    let place = Place::new();
+    let new = |file: &str, trust: &str| {
+        let versions = ["--release-version", "1", "--minimum-version", "1"];
+        let new = ["release", "new", file, "--first", "--manifest", "kernel.manifest"];
+        place.code(&[&new[..], &versions, &["--trust", trust]].concat())
+    };
+    std::fs::write(place.path("other.cbor"), Place::new().trust()).unwrap();
+    assert_eq!(new("release", "other.cbor"), Some(2), "a release of this name for that image");
+    assert!(!place.path("release").exists());
+    assert_eq!(new("release", "trust.cbor"), Some(0));
+    let both = ["--manifest", "kernel.manifest", "--unseen"];
+    assert_eq!(place.sign("ben", &both), Some(2), "he has seen it or has not");
+    assert_eq!(place.sign("ben", &["--unseen"]), Some(0));
 }

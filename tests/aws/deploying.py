@@ -1,9 +1,11 @@
 """A deployment as an operator has it: a settings file, credentials, and things that were built."""
 
+import hashlib
 import io
 import json
 import os
 import subprocess
+import sys
 import tempfile
 import zipfile
 from pathlib import Path
@@ -11,7 +13,7 @@ from unittest import mock
 
 import boto3
 
-from operate import deploy, destroy, fleet, stacks
+from operate import deploy, destroy, fleet, release, stacks
 from operate.accounts import Accounts
 from operate.agreement import Agreement
 from operate.deploy import Deployment
@@ -25,6 +27,13 @@ BREAK_GLASS = f"arn:aws:iam::{KEYS}:role/break-glass"
 AUDIT = f"arn:aws:iam::{KEYS}:role/audit"
 # An emulator is ready at once.
 stacks.POLL_SECONDS = fleet.POLL_SECONDS = 0.1
+# In place of `sharekeep-image verify`: a stand-in for an image measures what its manifest says.
+MEASURES = """
+import json, sys
+found = json.load(open(sys.argv[3]))["measurements"]
+print("\\n".join(f"{name}: {pcr}" for name, pcr in found.items()))
+"""
+release.IMAGE_PROGRAM = [sys.executable, "-c", MEASURES]
 
 
 def image(seed: int) -> dict[int, bytes]:
@@ -65,10 +74,25 @@ class Operator:
 
     def has_image(self, seed: int, **more: str) -> None:
         """Names an image in the settings, as if it had been built."""
-        (self.folder / "enclave.eif").write_bytes(b"image %d" % seed)
         pcrs = {f"PCR{number}": pcr.hex() for number, pcr in image(seed).items()}
-        (self.folder / "pcrs.json").write_text(json.dumps({"Measurements": pcrs}))
-        self.extra = '[image]\nfile = "enclave.eif"\nmeasurements = "pcrs.json"\n'
+        trust = b"trust configuration"
+        inputs = {"trust": hashlib.sha256(trust).hexdigest()}
+        manifest = {"measurements": pcrs, "source": "0" * 40, "inputs": inputs}
+        for name, content in {
+            "enclave.eif": b"image %d" % seed,
+            "pcrs.json": json.dumps({"Measurements": pcrs}).encode(),
+            "manifest.json": json.dumps(manifest).encode(),
+            "trust.cbor": trust,
+        }.items():
+            (self.folder / name).write_bytes(content)
+        self.takes_image("enclave.eif", "pcrs.json", "manifest.json", **more)
+
+    def takes_image(self, file: str, measurements: str, manifest: str, **more: str) -> None:
+        """Names files of the folder in the settings."""
+        self.extra = (
+            f'[image]\nfile = "{file}"\nmeasurements = "{measurements}"\n'
+            f'manifest = "{manifest}"\ntrust = "trust.cbor"\n'
+        )
         self.extra += "".join(f"[parameters.{it}]\n{text}\n" for it, text in more.items())
         self.write()
 

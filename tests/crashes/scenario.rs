@@ -73,9 +73,10 @@ pub(crate) fn entry(step: DurableStep) -> Entry {
     let client = |scenarios| Entry::Killed(Maker::Client, scenarios);
     let service = |scenarios| Entry::Killed(Maker::Service, scenarios);
     match step {
-        S::HomeKey | S::HomeDevice | S::HomeSettings => client(&[Scenario::SetUp]),
+        S::HomeKey | S::HomeDevice => client(&[Scenario::SetUp]),
+        S::HomeSettings => client(&[Scenario::SetUp, Scenario::NewSettings]),
         S::HomePinsForgotten => client(&[Scenario::NewSettings]),
-        S::HomeReleases => client(&[Scenario::SetUp, Scenario::NewRelease]),
+        S::HomeReleases => client(&[Scenario::SetUp, Scenario::NewSettings, Scenario::NewRelease]),
         S::HomePins => client(&[Scenario::SignIn]),
         S::HomeSession => client(&[Scenario::SignIn, Scenario::Renew]),
         S::HomeSessionForgotten => client(&[Scenario::SignOut]),
@@ -104,6 +105,7 @@ pub(crate) fn entry(step: DurableStep) -> Entry {
         S::BundleWritten => client(&[Scenario::Download]),
         S::OfflineRecovery | S::OfflineWallet => client(&[Scenario::Offline]),
         S::ProvisionTenants => Spared("the operator's, before the first user comes"),
+        S::PublishReleases => Spared("the operator's: one write, which he reads back or repeats"),
         S::ProvisionKeys => service(&[Scenario::FirstSignIn]),
         S::Attestation => Entry::Killed(Maker::Enclave, &[Scenario::SignIn]),
         S::ClaimRequest => Entry::Killed(Maker::Function, &[Scenario::Create]),

@@ -7,7 +7,7 @@ use sharekeep_local::DataDir;
 use sharekeep_local::identity_provider::Signing;
 use sharekeep_local::process::Supervisor;
 use sharekeep_local::world::{Purpose, TENANT, unused_port};
-use sharekeep_release::{Release, SignedRelease};
+use sharekeep_release::{Release, ReleaseKey, ReleaseKeys, SignedRelease};
 use sharekeep_steps::{DurableStep, FAILPOINT_VARIABLE, Moment};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -64,13 +64,33 @@ impl Site {
         self.dir.path().join(inside)
     }
 
-    /// What `init` needs to know; one and the same host has two names.
-    pub(crate) fn init_arguments(&self, host: &str) -> Vec<String> {
-        let file = |name: &str| self.path("service").join(name).display().to_string();
-        let url = format!("http://{host}:{}", self.port);
+    /// What `init` needs to know.
+    pub(crate) fn init_arguments(&self) -> Vec<String> {
         let releases = self.supervisor.world().releases();
-        let (keys, release) = (file(releases.keys_file()), file(&releases.running_file()));
-        let trusted = ["--root", &file("root.der"), "--release-keys", &keys, "--release", &release];
+        let file = |name: &str| self.path("service").join(name);
+        self.arguments(&file(releases.keys_file()), &file(&releases.running_file()))
+    }
+
+    /// The same of another deployment, which nobody runs, behind the same address.
+    pub(crate) fn arguments_of_another(&self) -> Vec<String> {
+        let signer = SigningKey::from_bytes(&[8; 32]);
+        let key = ReleaseKey::try_from(&signer.verifying_key()).unwrap();
+        let keys = ReleaseKeys::new("elsewhere", 1, [key]).unwrap();
+        let release = Release::new("elsewhere", 1, 1, PcrSet::from([[8; 48]; 3]), None).unwrap();
+        let mut signed = SignedRelease::unsigned(release);
+        signed.sign(&signer).unwrap();
+        let files = [self.path("keys-elsewhere"), self.path("release-elsewhere")];
+        std::fs::write(&files[0], keys.to_text()).unwrap();
+        std::fs::write(&files[1], signed.to_text()).unwrap();
+        self.arguments(&files[0], &files[1])
+    }
+
+    fn arguments(&self, keys: &Path, release: &Path) -> Vec<String> {
+        let text = |path: &Path| path.display().to_string();
+        let (url, root) =
+            (format!("http://127.0.0.1:{}", self.port), self.path("service/root.der"));
+        let (root, keys, release) = (text(&root), text(keys), text(release));
+        let trusted = ["--root", &root, "--release-keys", &keys, "--release", &release];
         let service = ["--url", &url, "--tenant", TENANT];
         service.iter().chain(&trusted).map(|argument| (*argument).to_owned()).collect()
     }

@@ -86,7 +86,7 @@ impl Story {
     }
 
     async fn init(&self) {
-        let arguments = self.site.init_arguments("127.0.0.1");
+        let arguments = self.site.init_arguments();
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         self.must(&[&["init"][..], &arguments].concat()).await;
     }
@@ -141,10 +141,10 @@ impl Story {
         match scenario {
             Scenario::SetUp => {
                 self.another_user();
-                [words(&["init"]), self.site.init_arguments("127.0.0.1")].concat()
+                [words(&["init"]), self.site.init_arguments()].concat()
             }
             Scenario::NewSettings => {
-                let arguments = self.site.init_arguments("localhost");
+                let arguments = self.site.arguments_of_another();
                 [words(&["init", "--update"]), arguments].concat()
             }
             Scenario::NewRelease => {
@@ -253,7 +253,18 @@ impl Story {
                 assert_eq!(self.code_of(command).await, Some(code));
             }
             Scenario::NewSettings => {
-                let arguments = self.site.init_arguments("127.0.0.1");
+                // The new settings beside the releases of before: not taken for none.
+                let between = matches!(
+                    (kill.step, kill.moment),
+                    (DurableStep::HomeSettings, Moment::After)
+                        | (DurableStep::HomeReleases, Moment::Before)
+                );
+                let code = if between { LOCAL_STATE } else { 0 };
+                assert_eq!(self.code_of(&["release", "list"]).await, Some(code), "{kill:?}");
+                if between {
+                    self.must(command).await;
+                }
+                let arguments = self.site.init_arguments();
                 let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
                 self.must(&[&["init", "--update"][..], &arguments].concat()).await;
             }

@@ -124,15 +124,8 @@ async fn a_new_client_believes_an_old_image_until_a_release_withdraws_it() {
     ask(&home).await.unwrap();
 
     let withdrawing = signed(&deployment, 3, 2, image(&new));
-    let other = Home::create(
-        &directory(&dir, "other"),
-        settings(&deployment),
-        &[withdrawing],
-        &passphrase(),
-    )
-    .unwrap();
-    hand_out(&deployment, &[&old, &new]).await;
-    assert!(is_withdrawn(&ask(&other).await, 1));
+    hand_out(&deployment, &[&old, &new, &withdrawing]).await;
+    assert!(is_withdrawn(&ask(&home).await, 1));
     deployment.stop().await;
 }
 

@@ -120,11 +120,11 @@ const SOAK: Duration = Duration::from_secs(60);
 const WARM_UP: Duration = Duration::from_secs(20);
 /// What a signature may leave: its answer is kept for two minutes, for a client that asks again, and its
 /// execution id and nonce for some more.
-const BYTES_PER_SIGNATURE: u64 = 4 * 1024;
+const BYTES_PER_SIGNATURE: u64 = 2 * 1024;
 /// By how much the allocator may still grow, and the kernel's buffers.
 const SLACK_BYTES: u64 = 4 << 20;
 /// Who signs: a session may not sign more than ten times a second for long.
-const SIGNERS: usize = 8;
+const SIGNERS: usize = 16;
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the virtual machine: ./dev test vm"]
@@ -154,15 +154,17 @@ async fn a_minute_of_signatures_makes_no_error_and_takes_no_memory() {
     };
     let (signed, (warm, last)) = tokio::join!(join_all(signing), memory);
     let signed: u64 = signed.iter().sum();
+    // The machine under the machine may take pages away.
+    let grown = last.saturating_sub(warm);
     println!(
         "{:.1} signatures a second; {} MiB of the guest touched, {} KiB of it since the warm-up",
         signed as f64 / SOAK.as_secs_f64(),
         last >> 20,
-        (last - warm) >> 10,
+        grown >> 10,
     );
     // KMS, the measurements, and the guest's clock after a minute without a pause.
     let to = deployment.authority();
     let ready = Request::get(&to, "/readyz").send(&to).await;
     assert_eq!(ready.status, 200, "{}", String::from_utf8_lossy(&ready.body));
-    assert!(last - warm < SLACK_BYTES + signed * BYTES_PER_SIGNATURE, "{warm} became {last}");
+    assert!(grown < SLACK_BYTES + signed * BYTES_PER_SIGNATURE, "{warm} became {last}");
 }

@@ -38,8 +38,9 @@ pub use vault::Passphrase;
 pub(crate) use vault::{SCRYPT_LOG_N, SCRYPT_LOG_N_LIMIT, decrypt};
 pub use wallet::{HeldWallet, Holding};
 
-use crate::{Error, Result, Settings};
+use crate::{AttestationRoot, Error, Result, ServiceUrl, Settings};
 use sharekeep_release::{Releases, SignedRelease};
+use sharekeep_schemas::TenantId;
 use sharekeep_steps::DurableStep;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -119,11 +120,19 @@ impl Home {
     /// # Errors
     /// [`Error::NotSetUp`] or [`Error::Damaged`].
     pub fn open(directory: &Path) -> Result<Self> {
-        let path = place(directory, SETTINGS);
-        let bytes = durable::read(&path, MAX_PUBLIC_FILE_BYTES)?
-            .ok_or_else(|| Error::NotSetUp(directory.to_owned()))?;
-        let settings = Settings::read(&bytes)?.ok_or(Error::Damaged(path))?;
+        let settings = read_settings(directory)?;
         Ok(Self { directory: directory.to_owned(), settings })
+    }
+
+    /// Takes the lock. The settings were read before it: while this waited, they may have become another
+    /// deployment's, and what is then written would mix the two.
+    fn lock(&self) -> Result<File> {
+        let lock = lock(&self.directory)?;
+        if read_settings(&self.directory)? == self.settings {
+            Ok(lock)
+        } else {
+            Err(Error::SettingsChanged(self.directory.clone()))
+        }
     }
 
     /// The settings.
@@ -147,41 +156,46 @@ impl Home {
     /// Keeps them.
     ///
     /// # Errors
-    /// [`Error::InUse`] or [`Error::File`].
+    /// [`Error::InUse`], [`Error::SettingsChanged`] or [`Error::File`].
     pub fn store_pins(&self, pins: &Pins) -> Result<()> {
-        let _lock = lock(&self.directory)?;
+        let _lock = self.lock()?;
         pins.store(&self.directory, DurableStep::HomePins)
     }
 
-    /// Replaces the settings; keys and wallets stay. A new address, tenant or root means another
-    /// deployment, whose keys are then pinned anew. Of the releases those stay that the new settings'
-    /// keys signed; what was withdrawn from their deployment stays withdrawn.
+    /// Replaces the settings; keys and wallets stay. A new address, tenant, root or name in the release
+    /// keys means another deployment, whose keys are then pinned anew. Of the releases those stay that
+    /// the new settings' keys signed; what was withdrawn from their deployment stays withdrawn. Whether
+    /// that could be read: if the file was lost, only what is given is known now.
     ///
     /// # Errors
-    /// [`Error::InUse`] or [`Error::File`]; [`Error::Release`] if a release that is given is not to be
-    /// accepted, [`Error::Usage`] if none is.
-    pub fn replace_settings(&mut self, settings: Settings, given: &[SignedRelease]) -> Result<()> {
-        let _lock = lock(&self.directory)?;
-        let kept = releases::load(&self.directory, &settings)?;
+    /// [`Error::InUse`], [`Error::SettingsChanged`] or [`Error::File`]; [`Error::Release`] if a release
+    /// that is given is not to be accepted, [`Error::Usage`] if none is.
+    pub fn replace_settings(
+        &mut self,
+        settings: Settings,
+        given: &[SignedRelease],
+    ) -> Result<bool> {
+        let _lock = self.lock()?;
+        let (kept, was_read) = releases::load_for_new(&self.directory, &settings)?;
         let releases = releases::with(kept, &settings, given)?;
-        let old = &self.settings;
-        if (&old.url, &old.tenant, &old.root) != (&settings.url, &settings.tenant, &settings.root) {
+        if deployment(&self.settings) != deployment(&settings) {
             durable::remove(&place(&self.directory, ENCLAVE), DurableStep::HomePinsForgotten)?;
         }
-        // The settings first: with these releases, but other keys, what another deployment withdrew
-        // would be forgotten.
+        // The settings first. After a crash in between, the releases of another deployment are told
+        // from these settings' own, and nothing is trusted until this is done again; of the same
+        // deployment, those stay that these keys signed.
         write_settings(&self.directory, &settings)?;
         releases::store(&releases, &self.directory)?;
         self.settings = settings;
-        Ok(())
+        Ok(was_read)
     }
 
     /// Opens everything.
     ///
     /// # Errors
-    /// [`Error::WrongPassphrase`], [`Error::InUse`] or [`Error::Damaged`].
+    /// [`Error::WrongPassphrase`], [`Error::InUse`], [`Error::SettingsChanged`] or [`Error::Damaged`].
     pub fn unlock(self, passphrase: &Passphrase) -> Result<OpenHome> {
-        let lock = lock(&self.directory)?;
+        let lock = self.lock()?;
         for folder in [Path::new(""), Path::new(WALLETS), Path::new(PREPARATIONS)] {
             durable::sweep(&self.directory.join(folder))?;
         }
@@ -284,6 +298,19 @@ const PREPARATIONS: &str = "preparations";
 
 fn place(directory: &Path, name: &str) -> PathBuf {
     directory.join(name)
+}
+
+/// What tells deployments apart; release keys may change within one.
+fn deployment(settings: &Settings) -> (&ServiceUrl, &TenantId, &AttestationRoot, &str) {
+    let Settings { url, tenant, root, release_keys, .. } = settings;
+    (url, tenant, root, release_keys.deployment())
+}
+
+fn read_settings(directory: &Path) -> Result<Settings> {
+    let path = place(directory, SETTINGS);
+    let bytes = durable::read(&path, MAX_PUBLIC_FILE_BYTES)?
+        .ok_or_else(|| Error::NotSetUp(directory.to_owned()))?;
+    Settings::read(&bytes)?.ok_or(Error::Damaged(path))
 }
 
 fn write_settings(directory: &Path, settings: &Settings) -> Result<()> {

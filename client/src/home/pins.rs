@@ -15,7 +15,7 @@ use std::path::Path;
 pub struct Pins {
     /// Signs receipts; never accepted in another value.
     pub statement_key: StatementPublicKey,
-    /// The image that was attested last, if its measurements are still the trusted ones.
+    /// The image that was attested last. Whether it is still accepted, the releases say.
     pub image: Option<AttestedImage>,
 }
 

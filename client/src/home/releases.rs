@@ -1,4 +1,4 @@
-use super::{Home, OpenHome, RELEASES, durable, lock, place};
+use super::{Home, OpenHome, RELEASES, durable, place};
 use crate::{Error, Result, Settings};
 use sharekeep_release::{MAX_RELEASES_BYTES, Releases, SignedRelease};
 use sharekeep_steps::DurableStep;
@@ -8,7 +8,7 @@ impl Home {
     /// The releases that this device accepted, verified anew.
     ///
     /// # Errors
-    /// [`Error::Damaged`] or [`Error::File`].
+    /// [`Error::OtherReleases`], [`Error::LostReleases`] or [`Error::File`].
     pub fn releases(&self) -> Result<Releases> {
         load(&self.directory, &self.settings)
     }
@@ -16,18 +16,20 @@ impl Home {
     /// Keeps what was learnt beside what is there: another process may know of more.
     ///
     /// # Errors
-    /// [`Error::InUse`], [`Error::Damaged`] or [`Error::File`].
+    /// [`Error::InUse`], [`Error::SettingsChanged`], [`Error::OtherReleases`], [`Error::LostReleases`] or
+    /// [`Error::File`].
     pub fn keep_releases(&self, learnt: &Releases) -> Result<()> {
-        let _lock = lock(&self.directory)?;
+        let _lock = self.lock()?;
         keep(&self.directory, &self.settings, learnt)
     }
 
     /// Accepts releases, all or none of them. What is then accepted.
     ///
     /// # Errors
-    /// [`Error::Release`], [`Error::InUse`], [`Error::Damaged`] or [`Error::File`].
+    /// [`Error::Release`], [`Error::InUse`], [`Error::SettingsChanged`], [`Error::OtherReleases`],
+    /// [`Error::LostReleases`] or [`Error::File`].
     pub fn add_releases(&self, given: &[SignedRelease]) -> Result<Releases> {
-        let _lock = lock(&self.directory)?;
+        let _lock = self.lock()?;
         let kept = load(&self.directory, &self.settings)?;
         let releases = with(kept, &self.settings, given)?;
         store(&releases, &self.directory)?;
@@ -39,7 +41,7 @@ impl OpenHome {
     /// The releases that this device accepted, verified anew.
     ///
     /// # Errors
-    /// [`Error::Damaged`] or [`Error::File`].
+    /// [`Error::OtherReleases`], [`Error::LostReleases`] or [`Error::File`].
     pub fn releases(&self) -> Result<Releases> {
         load(&self.directory, &self.settings)
     }
@@ -47,7 +49,7 @@ impl OpenHome {
     /// Keeps what was learnt beside what is there.
     ///
     /// # Errors
-    /// [`Error::Damaged`] or [`Error::File`].
+    /// [`Error::OtherReleases`], [`Error::LostReleases`] or [`Error::File`].
     pub fn keep_releases(&self, learnt: &Releases) -> Result<()> {
         keep(&self.directory, &self.settings, learnt)
     }
@@ -72,22 +74,36 @@ pub(super) fn with(
 }
 
 /// Without the file nothing is accepted. It is written before the settings, which complete a set-up.
-pub(super) fn load(directory: &Path, settings: &Settings) -> Result<Releases> {
+fn load(directory: &Path, settings: &Settings) -> Result<Releases> {
     let path = place(directory, RELEASES);
-    let Some(bytes) = durable::read(&path, MAX_RELEASES_BYTES)? else {
-        return Err(Error::Damaged(path));
+    let bytes = match durable::read(&path, MAX_RELEASES_BYTES) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) | Err(Error::Damaged(_)) => return Err(Error::LostReleases(path)),
+        Err(error) => return Err(error),
     };
-    let text = String::from_utf8(bytes).map_err(|_| Error::Damaged(path.clone()))?;
-    Releases::read(&text, &settings.release_keys).map_err(|_| Error::Damaged(path))
+    let Ok(text) = String::from_utf8(bytes) else { return Err(Error::LostReleases(path)) };
+    Releases::read(&text, &settings.release_keys).map_err(|error| match error {
+        // Not none: what these settings' deployment has withdrawn is not known here.
+        sharekeep_release::Error::Deployment { .. } => Error::OtherReleases(path),
+        _ => Error::LostReleases(path),
+    })
+}
+
+/// What still holds under new settings, and whether it could be read. What another deployment withdrew
+/// says nothing of theirs; a file that is lost must not lock the device for good.
+pub(super) fn load_for_new(directory: &Path, settings: &Settings) -> Result<(Releases, bool)> {
+    match load(directory, settings) {
+        Ok(releases) => Ok((releases, true)),
+        Err(Error::OtherReleases(_)) => Ok((Releases::none(), true)),
+        Err(Error::LostReleases(_)) => Ok((Releases::none(), false)),
+        Err(error) => Err(error),
+    }
 }
 
 fn keep(directory: &Path, settings: &Settings, learnt: &Releases) -> Result<()> {
     let kept = load(directory, settings)?;
     let mut both = kept.clone();
-    for signed in learnt.signed() {
-        // One that is withdrawn by now is no loss.
-        let _ = both.add(&settings.release_keys, signed.clone());
-    }
+    both.merge(&settings.release_keys, learnt)?;
     if both == kept { Ok(()) } else { store(&both, directory) }
 }
 

@@ -1,6 +1,7 @@
 use super::*;
 use crate::settings::tests::{example, example_release, image};
 use ed25519_dalek::SigningKey;
+use sharekeep_release::MAX_RELEASES_BYTES;
 use std::fs::Permissions;
 
 fn passphrase() -> Passphrase {
@@ -85,7 +86,7 @@ fn without_a_release_nothing_is_set_up_and_without_their_file_nothing_is_trusted
     let home = Home::open(&directory).unwrap();
     assert!(home.releases().unwrap().of_image(&image(1)).is_some());
     std::fs::remove_file(directory.join(RELEASES)).unwrap();
-    assert!(matches!(home.releases(), Err(Error::Damaged(_))));
+    assert!(matches!(home.releases(), Err(Error::LostReleases(_))));
 }
 
 #[test]
@@ -118,6 +119,21 @@ fn the_least_version_survives_whatever_is_kept_later() {
     assert!(matches!(again, Err(Error::Release(error)) if error == withdrawn));
     let kept = Home::open(&directory).unwrap().releases().unwrap();
     assert_eq!((versions(&kept), kept.minimum_version()), (vec![3], 3));
+}
+
+#[test]
+fn the_minimum_of_a_release_that_gave_way_is_kept() {
+    let (_parent, directory) = fresh();
+    let home = create(&directory).unwrap();
+    let keys = &home.settings().release_keys;
+    let mut learnt = home.releases().unwrap();
+    learnt.add(keys, example_release(2, 2)).unwrap();
+    for version in 3..=40 {
+        learnt.add(keys, example_release(version, 1)).unwrap();
+    }
+    home.keep_releases(&learnt).unwrap();
+    let kept = home.releases().unwrap();
+    assert_eq!((versions(&kept), kept.minimum_version()), ((9..=40).collect(), 2));
 }
 
 #[test]
@@ -162,6 +178,127 @@ fn other_release_keys_take_with_them_what_only_the_old_ones_signed() {
     home.replace_settings(settings, &[signed_by_another(4, 1)]).unwrap();
     let kept = Home::open(&directory).unwrap().releases().unwrap();
     assert_eq!((versions(&kept), kept.minimum_version()), (vec![4], 2));
+}
+
+#[test]
+fn lost_releases_stop_everything_but_new_settings_with_a_release() {
+    let (_parent, directory) = fresh();
+    drop(create(&directory).unwrap());
+    let mut home = Home::open(&directory).unwrap();
+    let path = directory.join(RELEASES);
+    let losses: [&dyn Fn(); 4] = [
+        &|| std::fs::remove_file(&path).unwrap(),
+        &|| std::fs::write(&path, "{}").unwrap(),
+        &|| std::fs::write(&path, [0xff]).unwrap(),
+        &|| std::fs::write(&path, vec![b' '; MAX_RELEASES_BYTES + 1]).unwrap(),
+    ];
+    for lose in losses {
+        assert!(home.replace_settings(example(), &[example_release(3, 3)]).unwrap());
+        lose();
+        for refused in [
+            home.releases().map(drop),
+            home.keep_releases(&Releases::none()),
+            home.add_releases(&[example_release(4, 1)]).map(drop),
+        ] {
+            let error = refused.unwrap_err();
+            assert!(matches!(error, Error::LostReleases(_)), "{error}");
+            assert!(error.to_string().contains("init --update"), "{error}");
+        }
+        assert!(matches!(home.replace_settings(example(), &[]), Err(Error::Usage(_))));
+        assert!(!home.replace_settings(example(), &[example_release(2, 2)]).unwrap());
+        let kept = home.releases().unwrap();
+        assert_eq!((versions(&kept), kept.minimum_version()), (vec![2], 2));
+    }
+}
+
+/// Another deployment: it knows nothing of what the first one withdrew.
+fn elsewhere() -> (Settings, SignedRelease) {
+    let key = sharekeep_release::ReleaseKey::try_from(&other_signer().verifying_key()).unwrap();
+    let keys = sharekeep_release::ReleaseKeys::new("elsewhere", 1, [key]).unwrap();
+    let release = sharekeep_release::Release::new("elsewhere", 1, 1, image(9), None).unwrap();
+    let mut signed = SignedRelease::unsigned(release);
+    signed.sign(&other_signer()).unwrap();
+    let mut settings = example();
+    settings.release_keys = keys;
+    (settings, signed)
+}
+
+#[test]
+fn a_change_of_deployment_killed_between_its_files_trusts_nothing_until_it_is_done_again() {
+    let (_parent, directory) = fresh();
+    drop(create(&directory).unwrap());
+    Home::open(&directory).unwrap().add_releases(&[example_release(3, 3)]).unwrap();
+    let (settings, release) = elsewhere();
+    // What a crash after the first file leaves.
+    write_settings(&directory, &settings).unwrap();
+    let mut home = Home::open(&directory).unwrap();
+    let before = std::fs::read(directory.join(RELEASES)).unwrap();
+    for refused in [
+        home.releases().map(drop),
+        home.keep_releases(&Releases::none()),
+        home.add_releases(std::slice::from_ref(&release)).map(drop),
+        Home::open(&directory).unwrap().unlock(&passphrase()).unwrap().releases().map(drop),
+    ] {
+        let error = refused.unwrap_err();
+        assert!(matches!(error, Error::OtherReleases(_)), "{error}");
+        assert!(error.to_string().contains("init --update"), "{error}");
+    }
+    assert_eq!(std::fs::read(directory.join(RELEASES)).unwrap(), before);
+    // Back to where it was, nothing is forgotten.
+    let back = home.replace_settings(example(), &[example_release(2, 1)]);
+    assert!(matches!(back, Err(Error::Release(_))));
+    home.replace_settings(settings, &[release]).unwrap();
+    let kept = Home::open(&directory).unwrap().releases().unwrap();
+    assert_eq!((versions(&kept), kept.minimum_version()), (vec![1], 1));
+}
+
+fn pins() -> Pins {
+    let key = sharekeep_channel::receipt::StatementKey::from_sealing_bytes(&[9; 32]).unwrap();
+    Pins { statement_key: key.public_key(), image: None }
+}
+
+#[test]
+fn who_read_the_settings_before_they_were_replaced_writes_nothing_under_the_new_ones() {
+    let (_parent, directory) = fresh();
+    drop(create(&directory).unwrap());
+    // It waited for the lock meanwhile.
+    let stale = || {
+        let mut home = Home::open(&directory).unwrap();
+        home.settings = example();
+        home
+    };
+    let learnt = stale().releases().unwrap();
+    let (settings, release) = elsewhere();
+    Home::open(&directory).unwrap().replace_settings(settings.clone(), &[release]).unwrap();
+    for refused in [
+        stale().keep_releases(&learnt),
+        stale().add_releases(&[example_release(2, 2)]).map(drop),
+        stale().store_pins(&pins()),
+        stale().replace_settings(example(), &[example_release(1, 1)]).map(drop),
+        stale().unlock(&passphrase()).map(drop),
+    ] {
+        let error = refused.unwrap_err();
+        assert!(matches!(error, Error::SettingsChanged(_)), "{error}");
+    }
+    let home = Home::open(&directory).unwrap();
+    assert_eq!(home.settings(), &settings);
+    assert_eq!(home.pins().unwrap(), None);
+    assert_eq!(home.releases().unwrap().iter().next().unwrap().deployment(), "elsewhere");
+}
+
+#[test]
+fn pinned_keys_outlive_other_release_keys_and_not_another_deployment_of_the_same_address() {
+    let (_parent, directory) = fresh();
+    drop(create(&directory).unwrap());
+    let mut home = Home::open(&directory).unwrap();
+    home.store_pins(&pins()).unwrap();
+    let mut settings = example();
+    settings.release_keys = other_keys();
+    home.replace_settings(settings, &[signed_by_another(2, 1)]).unwrap();
+    assert_eq!(home.pins().unwrap(), Some(pins()));
+    let (settings, release) = elsewhere();
+    home.replace_settings(settings, &[release]).unwrap();
+    assert_eq!(home.pins().unwrap(), None);
 }
 
 #[test]

@@ -34,15 +34,17 @@ impl Releases {
     }
 
     /// Reads a set that was kept. It is verified again: releases that these keys have not signed are
-    /// left out, and the set of another deployment is none. What was withdrawn stays so.
+    /// left out. What was withdrawn stays so.
     ///
     /// # Errors
-    /// [`Error::TooLarge`], [`Error::Text`].
+    /// [`Error::TooLarge`], [`Error::Text`]; [`Error::Deployment`] for the set of another deployment,
+    /// which withdraws nothing in this one.
     pub fn read(text: &str, keys: &ReleaseKeys) -> Result<Self, Error> {
         let Fields { deployment, minimum_version, releases } =
             text::read(text, MAX_RELEASES_BYTES)?;
-        if deployment.as_deref() != Some(keys.deployment()) {
-            return Ok(Self::none());
+        if let Some(found) = deployment.as_ref().filter(|found| *found != keys.deployment()) {
+            let (found, wanted) = (found.clone(), keys.deployment().to_owned());
+            return Err(Error::Deployment { found, wanted });
         }
         let mut kept = Self { deployment, minimum_version, accepted: Vec::new() };
         for signed in releases.into_iter().take(MAX_RELEASES) {
@@ -65,7 +67,8 @@ impl Releases {
     ///
     /// # Errors
     /// Those of [`ReleaseKeys::verify`], [`Error::Withdrawn`], [`Error::Doubled`]. Nothing has changed
-    /// then.
+    /// then. [`Error::GaveWay`] if the set is full of later ones: its minimum version counts all the
+    /// same, so that it does not matter in which order releases come.
     pub fn add(&mut self, keys: &ReleaseKeys, signed: SignedRelease) -> Result<bool, Error> {
         let release = keys.verify(&signed)?.release;
         if self.deployment.as_deref().is_some_and(|known| known != release.deployment()) {
@@ -88,13 +91,43 @@ impl Releases {
         };
         self.deployment = Some(release.deployment().to_owned());
         self.accepted.insert(at, signed);
-        self.minimum_version = self.minimum_version.max(release.minimum_version());
-        let minimum = self.minimum_version;
-        self.accepted.retain(|signed| signed.unverified().version() >= minimum);
+        self.withdraw_below(release.minimum_version());
         if self.accepted.len() > MAX_RELEASES {
-            self.accepted.remove(0);
+            let gave_way = self.accepted.remove(0).unverified().version();
+            if gave_way == version {
+                return Err(Error::GaveWay(version));
+            }
         }
         Ok(true)
+    }
+
+    /// Takes over what another set of these keys' deployment knows more: its releases, as far as they
+    /// are to be accepted beside these, and its minimum version, which may be that of a release that
+    /// gave way since.
+    ///
+    /// # Errors
+    /// [`Error::Deployment`]: it is another deployment's. Nothing has changed then.
+    pub fn merge(&mut self, keys: &ReleaseKeys, other: &Self) -> Result<(), Error> {
+        let Some(found) = &other.deployment else { return Ok(()) };
+        for wanted in [Some(keys.deployment()), self.deployment.as_deref()].into_iter().flatten() {
+            if wanted != found {
+                let (found, wanted) = (found.clone(), wanted.to_owned());
+                return Err(Error::Deployment { found, wanted });
+            }
+        }
+        self.deployment = Some(found.clone());
+        self.withdraw_below(other.minimum_version);
+        for signed in &other.accepted {
+            // One that is withdrawn by now, or for which there is no place, is no loss.
+            let _ = self.add(keys, signed.clone());
+        }
+        Ok(())
+    }
+
+    fn withdraw_below(&mut self, minimum: u64) {
+        self.minimum_version = self.minimum_version.max(minimum);
+        let minimum = self.minimum_version;
+        self.accepted.retain(|signed| signed.unverified().version() >= minimum);
     }
 
     fn find(&self, version: u64) -> Result<usize, usize> {

@@ -45,6 +45,9 @@ pub enum Error {
     /// Two things were signed as one version: which of them is meant, only the signers know.
     #[error("another release {0} was accepted before: let the signers release a higher version")]
     Doubled(u64),
+    /// As many later releases are accepted as are kept. What it withdrew is withdrawn.
+    #[error("release {0} gave way to later ones: no more than 32 are kept")]
+    GaveWay(u64),
     /// Signatures of different releases are not put together.
     #[error("these are different releases")]
     Different,

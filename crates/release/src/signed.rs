@@ -6,13 +6,22 @@ use serde::{Deserialize, Serialize};
 pub const MAX_SIGNED_RELEASE_BYTES: usize = 8 * 1024;
 /// Most signatures in one text.
 const MAX_SIGNATURES: usize = 16;
+const TOO_MANY: Error = Error::Impossible("a release has at most 16 signatures");
 
 /// A release with the signatures that it has so far: none of them verified. Its text is JSON, the
 /// release first, then the signatures by their keys. What is signed is a label followed by the
 /// release's own text.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Fields", into = "Fields")]
 pub struct SignedRelease {
+    release: Release,
+    /// By their keys, each once.
+    signatures: Vec<OneSignature>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fields {
     release: Release,
     signatures: Vec<OneSignature>,
 }
@@ -49,15 +58,7 @@ impl SignedRelease {
     /// # Errors
     /// [`Error::TooLarge`] before anything is parsed, [`Error::Text`].
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let signed: Self = text::read(text, MAX_SIGNED_RELEASE_BYTES)?;
-        // A signer counts once. That signatures are in order lets nobody hand on another text of
-        // the same release.
-        if !signed.signatures.is_sorted_by(|one, next| one.key < next.key) {
-            return Err(Error::Text(
-                "its signatures are not in the order of their keys".to_owned(),
-            ));
-        }
-        Ok(signed)
+        text::read(text, MAX_SIGNED_RELEASE_BYTES)
     }
 
     /// Its text.
@@ -95,22 +96,47 @@ impl SignedRelease {
         match self.signatures.binary_search_by_key(&signature.key, |known| known.key) {
             Ok(at) => self.signatures[at] = signature,
             Err(_) if self.signatures.len() >= MAX_SIGNATURES => {
-                return Err(Error::Impossible("a release has at most 16 signatures"));
+                return Err(TOO_MANY);
             }
             Err(at) => self.signatures.insert(at, signature),
         }
         Ok(())
     }
 
-    /// Which of these keys have a signature here that verifies. Others do not count.
+    /// Which of these keys have a signature here that verifies. Keys are counted and not signatures, so
+    /// that nobody counts twice; others' signatures do not count.
     pub(crate) fn signers(&self, keys: &[ReleaseKey]) -> Vec<ReleaseKey> {
         let message = self.release.message();
-        let verifies = |one: &&OneSignature| {
-            let signature = Signature::from_bytes(&one.signature.0);
-            keys.contains(&one.key)
-                && one.key.verifying_key().verify_strict(&message, &signature).is_ok()
+        let signed = |key: &&ReleaseKey| {
+            self.signatures.iter().filter(|one| one.key == **key).any(|one| {
+                let signature = Signature::from_bytes(&one.signature.0);
+                key.verifying_key().verify_strict(&message, &signature).is_ok()
+            })
         };
-        self.signatures.iter().filter(verifies).map(|one| one.key).collect()
+        keys.iter().filter(signed).copied().collect()
+    }
+}
+
+impl TryFrom<Fields> for SignedRelease {
+    type Error = Error;
+
+    fn try_from(Fields { release, signatures }: Fields) -> Result<Self, Error> {
+        if signatures.len() > MAX_SIGNATURES {
+            return Err(TOO_MANY);
+        }
+        // That signatures are in order lets nobody hand on another text of the same release.
+        if !signatures.is_sorted_by(|one, next| one.key < next.key) {
+            return Err(Error::Impossible(
+                "its signatures are not in the order of their keys, or a key is there twice",
+            ));
+        }
+        Ok(Self { release, signatures })
+    }
+}
+
+impl From<SignedRelease> for Fields {
+    fn from(SignedRelease { release, signatures }: SignedRelease) -> Self {
+        Self { release, signatures }
     }
 }
 
@@ -129,5 +155,24 @@ impl TryFrom<String> for SignatureText {
 impl From<SignatureText> for String {
     fn from(signature: SignatureText) -> Self {
         hex::encode(signature.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sharekeep_channel::attestation::PcrSet;
+
+    #[test]
+    fn a_key_counts_once_however_often_its_signature_is_there() {
+        let signer = SigningKey::from_bytes(&[1; 32]);
+        let release = Release::new("shop", 1, 1, PcrSet::from([[1; 48]; 3]), None).unwrap();
+        let mut signed = SignedRelease::unsigned(release);
+        signed.sign(&signer).unwrap();
+        // No text of this is read, and no method makes it.
+        signed.signatures.push(signed.signatures[0].clone());
+        let key = signed.signatures[0].key;
+        assert_eq!(signed.signers(&[key]), [key]);
+        assert!(SignedRelease::parse(&signed.to_text()).is_err());
     }
 }

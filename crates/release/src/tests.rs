@@ -93,13 +93,23 @@ fn a_signer_that_is_there_twice_is_refused_and_one_who_signs_twice_counts_once()
     let once = signed(release(1, 1), [1]);
     let refused = Err(Error::TooFew { signed: 1, threshold: 2 });
     assert_eq!(keys(2, [1, 2]).verify(&signed(release(1, 1), [1, 1])), refused);
-    let mut value: serde_json::Value = serde_json::from_str(&once.to_text()).unwrap();
-    let again = value["signatures"][0].clone();
-    value["signatures"].as_array_mut().unwrap().push(again);
-    let text = serde_json::to_string_pretty(&value).unwrap() + "\n";
-    assert!(matches!(SignedRelease::parse(&text), Err(Error::Text(_))));
+    let read = SignedRelease::parse(&with_signature_twice(&once.to_text()));
+    assert!(matches!(read, Err(Error::Text(why)) if why.contains("twice")));
     // A list of keys in which one is there twice is none: one signer would count as two.
     assert!(ReleaseKeys::new("shop", 2, [public(1), public(1)]).is_err());
+}
+
+/// The same text, in which the only signature is there once more.
+fn with_signature_twice(text: &str) -> String {
+    let (before, rest) = text.split_once('[').unwrap();
+    let before = before.to_owned() + "[";
+    // Of a set, the first list is that of its releases.
+    let (before, rest) = match rest.split_once('[') {
+        Some((more, rest)) => (before + more + "[", rest),
+        None => (before, rest),
+    };
+    let one = rest.split_once(']').unwrap().0.trim_end();
+    format!("{before}{one},{rest}")
 }
 
 #[test]
@@ -224,13 +234,25 @@ fn a_kept_set_is_verified_again_and_belongs_to_one_deployment() {
     let left = Releases::read(&text, &keys(1, [2])).unwrap();
     assert_eq!(left.iter().map(Release::version).collect::<Vec<_>>(), [3]);
     let bank = ReleaseKeys::new("bank", 1, [public(1)]).unwrap();
-    assert_eq!(Releases::read(&text, &bank), Ok(Releases::none()));
+    assert!(matches!(Releases::read(&text, &bank), Err(Error::Deployment { .. })));
+    assert_eq!(Releases::read(&Releases::none().to_text(), &bank), Ok(Releases::none()));
     // What was withdrawn stays withdrawn, although the release that said so counts no more.
     accepted.add(&both, signed(release(4, 4), [1])).unwrap();
     let left = Releases::read(&accepted.to_text(), &keys(1, [2])).unwrap();
     assert_eq!((left.minimum_version(), left.iter().count()), (4, 0));
     assert!(Releases::read("{}", &both).is_err());
     assert!(Releases::read(&" ".repeat(MAX_RELEASES_BYTES + 1), &both).is_err());
+}
+
+#[test]
+fn a_kept_set_in_which_one_signature_is_there_twice_is_damaged() {
+    let mut accepted = Releases::none();
+    accepted.add(&keys(1, [1]), signed(release(1, 1), [1])).unwrap();
+    let text = with_signature_twice(&accepted.to_text());
+    for threshold in [1, 2] {
+        let read = Releases::read(&text, &keys(threshold, [1, 2]));
+        assert!(matches!(read, Err(Error::Text(why)) if why.contains("twice")));
+    }
 }
 
 #[test]
@@ -243,6 +265,55 @@ fn a_set_is_bounded_and_the_lowest_gives_way() {
     assert_eq!(accepted.iter().count(), MAX_RELEASES);
     assert_eq!(accepted.iter().next().map(Release::version), Some(9));
     assert!(accepted.to_text().len() <= MAX_RELEASES_BYTES);
+    // Nobody is told that it was accepted when it was not; what it withdrew counts.
+    assert_eq!(accepted.add(&keys, signed(release(8, 7), [1])), Err(Error::GaveWay(8)));
+    assert_eq!(accepted.iter().next().map(Release::version), Some(9));
+    assert_eq!(accepted.minimum_version(), 7);
+}
+
+#[test]
+fn a_merge_takes_the_higher_minimum_also_of_a_release_that_gave_way() {
+    let keys = keys(1, [1]);
+    let mut kept = Releases::none();
+    kept.add(&keys, signed(release(1, 1), [1])).unwrap();
+    let mut learnt = Releases::none();
+    learnt.add(&keys, signed(release(2, 2), [1])).unwrap();
+    for version in 3..=40 {
+        learnt.add(&keys, signed(release(version, 1), [1])).unwrap();
+    }
+    assert!(learnt.iter().all(|release| release.minimum_version() == 1));
+    kept.merge(&keys, &learnt).unwrap();
+    assert_eq!(kept, learnt);
+    // The other way nothing falls.
+    let mut first = Releases::none();
+    first.add(&keys, signed(release(1, 1), [1])).unwrap();
+    kept.merge(&keys, &first).unwrap();
+    kept.merge(&keys, &Releases::none()).unwrap();
+    assert_eq!(kept, learnt);
+    let mut none = Releases::none();
+    none.merge(&keys, &learnt).unwrap();
+    assert_eq!(none, learnt);
+}
+
+#[test]
+fn a_merge_takes_nothing_of_another_deployment_nor_what_these_keys_did_not_sign() {
+    let bank = ReleaseKeys::new("bank", 1, [public(1)]).unwrap();
+    let of_bank = Release::new("bank", 9, 9, image(9), None).unwrap();
+    let mut elsewhere = Releases::none();
+    elsewhere.add(&bank, signed(of_bank, [1])).unwrap();
+    let keys = keys(1, [1]);
+    let mut kept = Releases::none();
+    kept.add(&keys, signed(release(1, 1), [1])).unwrap();
+    let before = kept.clone();
+    for one in [&keys, &bank] {
+        assert!(matches!(kept.merge(one, &elsewhere), Err(Error::Deployment { .. })));
+    }
+    assert!(matches!(Releases::none().merge(&keys, &elsewhere), Err(Error::Deployment { .. })));
+    let other = ReleaseKeys::new("shop", 1, [public(2)]).unwrap();
+    let mut by_another = Releases::none();
+    by_another.add(&other, signed(release(2, 1), [2])).unwrap();
+    kept.merge(&keys, &by_another).unwrap();
+    assert_eq!(kept, before);
 }
 
 #[test]

@@ -118,6 +118,8 @@ steps! {
 
     /// The operator's tenant documents.
     ProvisionTenants = "provision-tenants",
+    /// The releases that users are handed.
+    PublishReleases = "publish-releases",
     /// Data keys or the deployment's keys.
     ProvisionKeys = "provision-keys",
     /// An attestation and what the enclave wrote on the way.

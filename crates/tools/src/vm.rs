@@ -14,13 +14,16 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Outcome> {
     let qemu = qemu::find_or_fetch(workspace)?;
     let vsock = setup::vsock(workspace)?;
     let parts = Parts::build(workspace)?;
-    program(setup::nextest(workspace)?, ["nextest", "run", "--workspace", "--locked"])
-        // Ignored elsewhere; nextest fails if it finds none to run.
-        .arguments(&["--test", "vm", "--run-ignored", "only"])
-        .env("SHAREKEEP_TEST_QEMU", qemu)
-        .env("SHAREKEEP_TEST_VSOCK", vsock)
-        .env("SHAREKEEP_TEST_KERNEL", parts.kernel())
-        .env("SHAREKEEP_TEST_PROGRAM", parts.program())
-        .run()?;
+    program(
+        setup::nextest(workspace)?,
+        ["nextest", "run", "--workspace", "--locked", "--profile", "ci"],
+    )
+    // Ignored elsewhere; nextest fails if it finds none to run.
+    .arguments(&["--test", "vm", "--run-ignored", "only"])
+    .env("SHAREKEEP_TEST_QEMU", qemu)
+    .env("SHAREKEEP_TEST_VSOCK", vsock)
+    .env("SHAREKEEP_TEST_KERNEL", parts.kernel())
+    .env("SHAREKEEP_TEST_PROGRAM", parts.program())
+    .run()?;
     Ok(Outcome::Passed)
 }

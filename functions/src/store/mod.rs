@@ -22,6 +22,7 @@ pub use cursor::Cursor;
 pub use list::{Listed, RowPage};
 pub use load::FoundRow;
 pub use owned::Owned;
+pub use release::StoredReleases;
 pub use tenant::StoredTenant;
 
 pub(crate) use fault::{fault_of, is_condition_failure};

@@ -373,3 +373,20 @@ async fn tenants_are_listed_by_name() {
     assert_eq!(names, ["bank".parse().unwrap(), "shop".parse().unwrap()]);
     assert!(store.tenant(&"none".parse().unwrap()).await.unwrap().is_none());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn releases_replace_those_that_were_read_and_no_others() {
+    let store = empty_store().await;
+    let texts = ["one", "two", "three"].map(|text| vec![text.to_owned()]);
+    let nothing = store.stored_releases().await.unwrap();
+    store.replace_releases(&nothing, &texts[0]).await.unwrap();
+    let one = store.stored_releases().await.unwrap();
+    store.replace_releases(&one, &texts[1]).await.unwrap();
+    for stale in [&nothing, &one] {
+        let refused = store.replace_releases(stale, &texts[2]).await;
+        assert!(matches!(refused, Err(Error::Conflict)), "{refused:?}");
+        assert_eq!(store.releases().await.unwrap(), texts[1]);
+    }
+    store.put_releases(&texts[2]).await.unwrap();
+    assert_eq!(store.releases().await.unwrap(), texts[2]);
+}

@@ -142,7 +142,7 @@ class Data(unittest.TestCase):
     def test_a_key_that_goes_can_still_be_kept_for_a_month(self):
         operator = deploying.Operator(self.folder, "pending")
         operator.has_image(1)
-        operator.deploy("--only", "key", "--yes")
+        operator.deploy("--only", "key", "--yes", "--without-release")
         key = operator.deployment().stacks("keys").find("key").outputs["KeyArn"]
         self.assertEqual(
             operator.destroy("--only", "key", "--yes", "--and-data", typed="pending"), 0

@@ -89,6 +89,21 @@ class ByHand(unittest.TestCase):
         self.assertNotEqual(done.returncode, 0)
         self.assertNotIn("Signature Verified Successfully", done.stdout)
 
+    def test_a_release_that_has_one_signer_twice_or_signers_out_of_order_is_not_even_taken_apart(self):
+        fixture = ROOT / "crates/release/fixtures/release.json"
+        signed = json.loads(fixture.read_text())
+        one, other = signed["signatures"]
+        shouted = one | {"key": one["key"].upper()}
+        for signatures in ([one, one], [shouted, one], [one, other, one], [other, one]):
+            with self.subTest([it["key"] for it in signatures]):
+                text = json.dumps(signed | {"signatures": signatures}, indent=2) + "\n"
+                (self.folder / "other.json").write_text(text)
+                script = commands("A release").replace(str(fixture.relative_to(ROOT)), "other.json")
+                done = self.run_all(script)
+                self.assertNotEqual(done.returncode, 0)
+                self.assertIn("each key once", done.stdout)
+                self.assertFalse((self.folder / "release").exists())
+
 
 if __name__ == "__main__":
     unittest.main()

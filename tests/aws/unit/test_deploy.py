@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from operate import Refused, agreement, deploy
 from operate.agreement import Agreement
 from operate.deploy import Deployment
+from operate.policy import Named
 from operate.stacks import TEMPLATES, Stacks
 
 API = (TEMPLATES / "api.yaml").read_text()
@@ -110,14 +111,47 @@ class Questions(unittest.TestCase):
     def test_agreeing_to_every_change_set_does_not_say_that_an_image_is_admitted(self):
         with self.assertRaisesRegex(Refused, "give --image-is-admitted"):
             self.service().admit()
-        self.service(image_is_admitted=True).admit()
+        self.service(image_is_admitted="00").admit()
         for typed, refused in (("no", True), ("yes", False)):
             with mock.patch.object(agreement, "answer", lambda *_: typed):
                 with self.assertRaises(Refused) if refused else contextlib.nullcontext():
                     self.service().admit()
 
+    def test_another_image_than_the_one_that_was_admitted_is_not_started(self):
+        with self.assertRaisesRegex(Refused, "has PCR0 ff, and the one of the settings 00"):
+            self.service(image_is_admitted="ff").admit()
+
+    def test_of_two_people_neither_builds_an_image_of_his_own(self):
+        settings = SimpleNamespace(image=SimpleNamespace(file=None))
+        for only in ("key", "service"):
+            run = Deployment(settings, None, Agreement(always=True), only=only)
+            with mock.patch.object(deploy.release, "image") as build:
+                with self.assertRaisesRegex(Refused, f"with --only {only} nothing is built"):
+                    run.run()
+            build.assert_not_called()
+
+    def test_the_key_admits_no_image_that_is_not_released_unless_told(self):
+        image = SimpleNamespace(file="it", pcrs=("00", "11", "22"))
+        admitted = SimpleNamespace(outputs={"KeyArn": "arn"})
+        for before, without, refused in [
+            (Named(), False, True),
+            (Named(), True, False),
+            (Named(("a", "b", "c")), False, True),
+            (Named(image.pcrs), False, False),
+        ]:
+            settings = SimpleNamespace(image=image)
+            run = Deployment(settings, None, Agreement(True), only="key", without_release=without)
+            with (
+                mock.patch.object(run, "named_now", lambda named=before: named),
+                mock.patch.object(run, "key_stack", return_value=admitted) as key_stack,
+                mock.patch.object(deploy.released, "signed", side_effect=Refused("unknown")),
+                self.assertRaisesRegex(Refused, "unknown") if refused else contextlib.nullcontext(),
+            ):
+                run.key_alone()
+            self.assertEqual(key_stack.called, not refused)
+
     def test_only_who_cannot_look_may_say_it(self):
-        for words in (("--image-is-admitted",), ("--only", "key", "--image-is-admitted")):
+        for words in (("--image-is-admitted=00",), ("--only", "key", "--image-is-admitted=00")):
             with self.assertRaises(SystemExit), contextlib.redirect_stderr(io.StringIO()):
                 deploy.main(["settings.toml", *words])
 

@@ -1,5 +1,6 @@
 """The operator's scripts, as far as they need no AWS."""
 
+import hashlib
 import json
 import tempfile
 import tomllib
@@ -11,7 +12,7 @@ from pathlib import Path
 from unittest import mock
 
 import deploying
-from operate import Refused, doctor, release, settings, tables
+from operate import Refused, doctor, release, released, settings, tables
 from operate.accounts import Accounts
 from operate.policy import Named
 from operate.stacks import TEMPLATES, Change, refuse_loss
@@ -112,6 +113,8 @@ class Images(unittest.TestCase):
         self.ran: list[list[str]] = []
         # What `sharekeep-image verify` finds in the file.
         self.found, self.code = A, 0
+        (self.folder / "trust.cbor").write_bytes(b"trust")
+        self.source = "0" * 40
 
     def image(self, **named: str) -> settings.Image:
         lines = {"trust": "trust.cbor"} | named
@@ -121,27 +124,30 @@ class Images(unittest.TestCase):
     def run_program(self, words, **_how):
         self.ran.append([str(word) for word in words])
         if "build" in self.ran[-1]:
-            self.write(self.folder / "built/enclave/enclave.pcrs.json")
+            folder = self.folder / "built/enclave"
+            self.write(folder / "enclave.pcrs.json", folder / "enclave.manifest.json")
             return mock.Mock(returncode=0)
         pairs = zip(settings.PCRS, self.found, strict=True)
         said = "".join(f"{name}: {pcr}\n" for name, pcr in pairs)
         return mock.Mock(returncode=self.code, stdout=said)
 
-    def write(self, path: Path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(dict(zip(settings.PCRS, A, strict=True))))
+    def write(self, pcrs: Path, manifest: Path):
+        pcrs.parent.mkdir(parents=True, exist_ok=True)
+        pcrs.write_text(json.dumps(dict(zip(settings.PCRS, A, strict=True))))
+        inputs = {"trust": hashlib.sha256(b"trust").hexdigest()}
+        manifest.write_text(json.dumps({"source": self.source, "inputs": inputs}))
 
-    def made(self, image: settings.Image) -> settings.Image:
+    def made(self, image: settings.Image, **how: bool) -> settings.Image:
         around = {"CARGO_TARGET_DIR": str(self.folder / "built")}
         with (
             mock.patch.object(release.subprocess, "run", self.run_program),
             mock.patch.dict(release.os.environ, around),
         ):
-            return release.image(image)
+            return release.image(image, **how)
 
-    def given(self, **more: str) -> settings.Image:
-        self.write(self.folder / "pcrs.json")
-        return self.image(file="it.eif", measurements="pcrs.json", **more)
+    def given(self) -> settings.Image:
+        self.write(self.folder / "pcrs.json", self.folder / "it.json")
+        return self.image(file="it.eif", measurements="pcrs.json", manifest="it.json")
 
     def test_without_an_image_it_is_built_with_the_trust_configuration_and_verified(self):
         made = self.made(self.image())
@@ -153,19 +159,28 @@ class Images(unittest.TestCase):
         self.assertEqual((made.pcrs, str(made.file)), (A, paths[0]))
 
     def test_an_image_that_is_not_its_manifests_is_refused(self):
-        self.assertEqual(self.made(self.given(manifest="it.json")).pcrs, A)
+        self.assertEqual(self.made(self.given()).pcrs, A)
         self.code = 1
         with self.assertRaisesRegex(Refused, "is not the image of"):
-            self.made(self.given(manifest="it.json"))
+            self.made(self.given())
 
     def test_measurements_of_another_image_are_refused(self):
         self.found = B
         with self.assertRaisesRegex(Refused, "are not the measurements of"):
-            self.made(self.given(manifest="it.json"))
+            self.made(self.given())
 
-    def test_an_image_without_a_manifest_is_taken_as_it_is(self):
-        self.assertEqual(self.made(self.given()).pcrs, A)
-        self.assertEqual(self.ran, [])
+    def test_another_trust_configuration_than_the_images_is_refused(self):
+        (self.folder / "trust.cbor").write_bytes(b"with another's release keys")
+        for image in (self.given(), self.image()):
+            with self.assertRaisesRegex(Refused, "is not the trust configuration of"):
+                self.made(image, of_changed_source=True)
+
+    def test_an_image_of_a_source_that_was_not_committed_is_refused_unless_asked_for(self):
+        self.source += ", changed"
+        for image in (self.given(), self.image()):
+            with self.assertRaisesRegex(Refused, "was not committed"):
+                self.made(image)
+            self.assertEqual(self.made(image, of_changed_source=True).pcrs, A)
 
     def test_half_an_image_in_the_settings_is_refused(self):
         for named in ({"measurements": "a"}, {"manifest": "a"}):
@@ -173,8 +188,73 @@ class Images(unittest.TestCase):
                 self.image(**named)
         with self.assertRaisesRegex(Refused, "image.measurements is missing"):
             self.image(file="a")
+        with self.assertRaisesRegex(Refused, "image.manifest is missing"):
+            self.image(file="a", measurements="a")
         with self.assertRaisesRegex(Refused, "image.trust is missing"):
             self.image(trust="")
+
+
+class KnownImages(unittest.TestCase):
+    """What the operator's program says of releases, and what follows."""
+
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.folder = Path(scratch.name)
+        (self.folder / "pcrs.json").write_text(json.dumps(dict(zip(settings.PCRS, A, strict=True))))
+        self.asked: list[str] = []
+        self.code = 0
+
+    def settings(self, **more: str) -> settings.Settings:
+        image = {"file": "it", "measurements": "pcrs.json", "manifest": "it", "trust": "trust.cbor"}
+        values = tomllib.loads(EXAMPLE.read_text()) | {"image": image | more}
+        return settings.parse(values, self.folder)
+
+    def release(self, pcrs: tuple[str, ...], deployment: str = "example") -> dict:
+        return {
+            "deployment": deployment,
+            "measurements": dict(zip(settings.PCRS, pcrs, strict=True)),
+        }
+
+    def held(self, said: dict, check, *more):
+        def run(words, **_how):
+            self.asked = words
+            return mock.Mock(returncode=self.code, stdout=json.dumps(said))
+
+        with mock.patch.object(released.subprocess, "run", run):
+            check(*more)
+
+    def test_only_an_image_that_a_published_release_names_goes_on(self):
+        known = self.settings()
+        used = tables.generation(Accounts(known), 2)
+        both = {"releases": [self.release(B), self.release(A)]}
+        self.held(both, released.published, known, used)
+        for word in ("list", "--table-prefix=example-r2-", f"--trust={self.folder / 'trust.cbor'}"):
+            self.assertIn(word, self.asked)
+        another = (B[0], *A[1:]), (A[0], B[1], A[2]), (*A[:2], B[2])
+        for releases in (
+            [],
+            [self.release(A, "another")],
+            [self.release(it) for it in another],
+        ):
+            with self.assertRaisesRegex(Refused, "no release that is published names"):
+                self.held({"releases": releases}, released.published, known, used)
+        # The program found a release that is not signed as it must be.
+        self.code = 1
+        with self.assertRaisesRegex(Refused, "could not be verified"):
+            self.held(both, released.published, known, used)
+
+    def test_who_sees_the_key_alone_holds_the_image_against_the_signed_release(self):
+        with self.assertRaisesRegex(Refused, "image.release"):
+            self.held(self.release(A), released.signed, self.settings())
+        known = self.settings(release="release-1.json")
+        self.held(self.release(A), released.signed, known)
+        self.assertEqual(self.asked[-2], str(self.folder / "release-1.json"))
+        with self.assertRaisesRegex(Refused, "release-1.json does not name"):
+            self.held(self.release(B), released.signed, known)
+        self.code = 1
+        with self.assertRaisesRegex(Refused, "could not be verified"):
+            self.held(self.release(A), released.signed, known)
 
 
 class Generations(unittest.TestCase):

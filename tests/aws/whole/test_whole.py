@@ -4,7 +4,9 @@ No enclave is behind them, so what needs one must say so. What the emulator cann
 emulator.py. It runs no hosts either: the tests put those into place that the group asks for.
 """
 
+import contextlib
 import hashlib
+import io
 import json
 import os
 import socket
@@ -18,8 +20,9 @@ from pathlib import Path
 from unittest import mock
 
 import deploying
-from operate import fleet, smoke
+from operate import fleet, release, released, smoke
 from operate.policy import Named
+from whole.people import People
 
 NAME = "whole"
 PROGRAMS = Path(os.environ["SHAREKEEP_TEST_FUNCTIONS"])
@@ -92,6 +95,7 @@ class Deployed:
     """The deployment of this module."""
 
     operator: deploying.Operator
+    people: People
     hosts: Hosts
     built: Path
     # What the first complete run of infra/deploy returned.
@@ -111,7 +115,15 @@ def setUpModule():
     # The key comes first: the image is measured with it.
     if Deployed.operator.deploy("--yes") != 0:
         raise AssertionError("the first run failed")
-    Deployed.operator.has_image(1)
+    for module, name, program in [
+        (release, "IMAGE_PROGRAM", "sharekeep-image"),
+        (released, "PROGRAM", "sharekeep-operator"),
+    ]:
+        unittest.enterModuleContext(mock.patch.object(module, name, [str(PROGRAMS / program)]))
+    Deployed.people = People(PROGRAMS, Deployed.operator)
+    Deployed.people.build(1)
+    Deployed.people.release(1)
+    Deployed.people.publish(1)
     Deployed.hosts = Hosts()
     Deployed.hosts.start()
     unittest.addModuleCleanup(Deployed.hosts.over.set)
@@ -172,8 +184,10 @@ class Whole(unittest.TestCase):
 
     def test_an_image_is_rolled_over_and_an_interrupted_roll_over_goes_on(self):
         first, second = Named.by(self.stack("key", "keys").parameters).running, 2
-        Deployed.operator.has_image(second)
-        following = tuple(pcr.hex() for pcr in deploying.image(second).values())
+        Deployed.people.build(second)
+        Deployed.people.release(second)
+        Deployed.people.publish(1, second)
+        following = Deployed.operator.deployment().settings.image.pcrs
         # Interrupted once the new image may start, with the old hosts still there.
         with mock.patch.object(fleet, "wait_until_replaced", side_effect=KeyboardInterrupt):
             self.assertEqual(Deployed.deploy(), 1)
@@ -186,6 +200,20 @@ class Whole(unittest.TestCase):
         self.assertEqual(
             Deployed.hosts.running["Release"], self.stack("hosts").parameters["Release"]
         )
+
+    def test_an_image_of_which_no_published_release_tells_is_not_admitted_and_replaces_no_host(self):
+        settings = Deployed.operator.settings.read_text()
+        self.addCleanup(Deployed.operator.settings.write_text, settings)
+        before = [self.stack(*it).parameters for it in (("key", "keys"), ("hosts",), ("api",))]
+        Deployed.people.build(3)
+        # Signed is not enough: clients are handed what is published.
+        Deployed.people.release(3)
+        said = io.StringIO()
+        with contextlib.redirect_stderr(said):
+            self.assertEqual(Deployed.deploy(), 1)
+        self.assertIn("no release that is published names the image", said.getvalue())
+        after = [self.stack(*it).parameters for it in (("key", "keys"), ("hosts",), ("api",))]
+        self.assertEqual(after, before)
 
     def test_old_hosts_keep_the_old_image_in_the_policy(self):
         accounts = Deployed.operator.deployment().accounts
@@ -219,7 +247,7 @@ class WholeBehindAnEdge(unittest.TestCase):
 
     def test_what_comes_past_the_distribution_is_refused(self):
         operator = Deployed.operator
-        operator.has_image(1)
+        Deployed.people.build(1)
         operator.extra += f'[edge]\nhost = "wallet.example"\ncertificate = "{CERTIFICATE}"\n'
         operator.write()
         # Where the host name leads is no change set: --yes does not say it.

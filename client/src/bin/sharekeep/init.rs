@@ -13,16 +13,22 @@ pub(crate) fn run(common: &Common, options: &Init) -> Result<Report> {
     let settings = settings(options)?;
     let releases = release::read(&options.release)?;
     let directory = directory(common)?;
+    let mut lost = false;
     if options.update {
-        Home::open(&directory)?.replace_settings(settings, &releases)?;
+        lost = !Home::open(&directory)?.replace_settings(settings, &releases)?;
     } else if Home::open(&directory).is_ok() {
         // Asking for a passphrase first would suggest that something will come of it.
         return Err(Error::SetUpAlready(directory));
     } else {
         Home::create(&directory, settings, &releases, &prompt::new_passphrase(common)?)?;
     }
-    let text = format!("{} is set up. Next: sharekeep login", directory.display());
-    Ok(Report::new(text, json!({ "home": directory, "updated": options.update })))
+    let mut text = format!("{} is set up. Next: sharekeep login", directory.display());
+    if lost {
+        text += "\nThe releases accepted before were missing or damaged: of what was withdrawn, this \
+                 device now knows only what the release given says.";
+    }
+    let json = json!({ "home": directory, "updated": options.update, "releases_lost": lost });
+    Ok(Report::new(text, json))
 }
 
 fn settings(options: &Init) -> Result<Settings> {

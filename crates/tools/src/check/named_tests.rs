@@ -1,10 +1,10 @@
-//! The threat model names the test that covers each attack: one that was renamed or removed would
+//! The list of attacks names the test that covers each: one that was renamed or removed would
 //! leave a claim that nothing shows.
 
 use std::path::Path;
 
 /// Where attacks and their tests are listed.
-pub(super) const DOCUMENT: &str = "docs/threat-model.md";
+pub(super) const DOCUMENT: &str = "docs/attacks.md";
 
 /// What is wrong with the tests that a document names: each must be declared in the source file
 /// that is linked next on its line.

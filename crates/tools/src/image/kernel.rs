@@ -102,7 +102,10 @@ fn fetch(cache: &Path) -> Result<PathBuf> {
         eprintln!("[set-up] will download the kernel's source, 151 MB, into .cache/kernel");
         let part = cache.join("part");
         let download = |address: &&str| {
-            program("curl", ["--fail", "--silent", "--show-error", "--location", "--output"])
+            // A download that stalls must end, or the archive is never asked.
+            program("curl", ["--fail", "--silent", "--show-error", "--location"])
+                .arguments(&["--retry", "3", "--connect-timeout", "20"])
+                .arguments(&["--speed-limit", "10000", "--speed-time", "60", "--output"])
                 .argument(&part)
                 .argument(address)
                 .run()

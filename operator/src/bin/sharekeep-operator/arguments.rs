@@ -3,7 +3,7 @@
 
 mod release;
 
-pub(crate) use release::{NewRelease, ReleaseCommand};
+pub(crate) use release::{Basis, NewRelease, ReleaseCommand};
 
 use clap::{Args, Parser, Subcommand};
 use sharekeep::ServiceUrl;

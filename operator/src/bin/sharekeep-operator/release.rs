@@ -1,19 +1,23 @@
-use crate::arguments::{Common, NewRelease, ReleaseCommand};
+use crate::arguments::{self, Common, NewRelease, ReleaseCommand};
 use crate::{cloud, file, key};
 use serde_json::{Value, json};
-use sharekeep::terminal::{Report, table as columns};
-use sharekeep_operator::{Result, release};
+use sharekeep::terminal::{Report, say, table as columns};
+use sharekeep_operator::Result;
+use sharekeep_operator::release::{self, Basis, Replace};
 use sharekeep_release::{Release, ReleaseKeys, Releases, SignedRelease};
 use std::path::Path;
 
 pub(crate) async fn run(common: &Common, command: &ReleaseCommand) -> Result<Report> {
     match command {
         ReleaseCommand::New(options) => new(options),
-        ReleaseCommand::Sign { release: path, key: key_file, trust, manifest, out } => {
-            let mut signed = read(path)?;
+        ReleaseCommand::Sign { release: path, key: key_file, basis, manifest, unseen, out } => {
+            let (basis, mut signed) = (read_basis(basis)?, read(path)?);
             let manifest = manifest.as_deref().map(file::text).transpose()?;
-            let (key, trust) = (key::open(common, key_file)?, file::trust(trust)?);
-            release::sign(&mut signed, &key, key_file, &trust, manifest.as_deref())?;
+            let key = key::open(common, key_file)?;
+            release::sign(&basis, &mut signed, &key, key_file, manifest.as_deref())?;
+            if *unseen {
+                say("warning: you signed an image that you have not built");
+            }
             written(&signed, out)
         }
         ReleaseCommand::Combine { first, others, out } => {
@@ -39,11 +43,12 @@ pub(crate) async fn run(common: &Common, command: &ReleaseCommand) -> Result<Rep
             file::write_new(out, keys.to_text().as_bytes())?;
             Ok(pinned(&keys))
         }
-        ReleaseCommand::Publish { releases, table } => {
+        ReleaseCommand::Publish { releases, replace_anything, table } => {
             let given = releases.iter().map(|path| read(path)).collect::<Result<Vec<_>>>()?;
             let trust = file::trust(&table.trust)?;
             let store = cloud::store(&cloud::configuration().await, table)?;
-            Ok(listed(&release::publish(&store, &trust, &given).await?))
+            let replace = if *replace_anything { Replace::Anything } else { Replace::Older };
+            Ok(listed(&release::publish(&store, &trust, &given, replace).await?))
         }
         ReleaseCommand::List { table } => {
             let trust = file::trust(&table.trust)?;
@@ -54,10 +59,17 @@ pub(crate) async fn run(common: &Common, command: &ReleaseCommand) -> Result<Rep
 }
 
 fn new(options: &NewRelease) -> Result<Report> {
-    let (manifest, trust) = (file::text(&options.manifest)?, file::trust(&options.trust)?);
+    let (basis, manifest) = (read_basis(&options.basis)?, file::text(&options.manifest)?);
     let NewRelease { release_version, minimum_version, .. } = *options;
-    let proposed = release::propose(&manifest, &trust, release_version, minimum_version)?;
+    let proposed = release::propose(&basis, &manifest, release_version, minimum_version)?;
     written(&proposed, &options.file)
+}
+
+fn read_basis(options: &arguments::Basis) -> Result<Basis> {
+    let pinned = options.pinned.as_deref().map(file::text).transpose()?;
+    let pinned = pinned.map(|text| ReleaseKeys::parse(&text)).transpose()?;
+    let after = options.after.as_deref().map(read).transpose()?;
+    Basis::new(&file::read(&options.trust)?, pinned, after.as_ref())
 }
 
 fn read(path: &Path) -> Result<SignedRelease> {
