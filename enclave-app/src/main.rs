@@ -15,7 +15,8 @@ use sharekeep_vsock::ANY_CID;
 use std::convert::Infallible;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::{fs, future, process};
+use std::time::Duration;
+use std::{fs, future, process, thread};
 
 /// The trust configuration (CBOR), a ramdisk of its own.
 const TRUST: &str = "/trust.cbor";
@@ -28,11 +29,15 @@ const EGRESS_PORT: u32 = 8000;
 /// The parent's vsock port where the host hands KMS credentials out. They open nothing without this
 /// image's attestation.
 const CREDENTIALS_PORT: u32 = 8001;
+/// For the last line to leave the console's buffer.
+const LAST_LINE: Duration = Duration::from_millis(200);
 
 fn main() -> ExitCode {
     quiet_panics();
     let Err(error) = run();
     say(format_args!("the enclave ends: {error:#}"));
+    // The console is slow, and the kernel's last words would stand in the middle of ours.
+    thread::sleep(LAST_LINE);
     ExitCode::FAILURE
 }
 
