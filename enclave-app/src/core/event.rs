@@ -19,7 +19,8 @@ impl Request<'_> {
         self.event_with(self.event_id(), user, device, kind)
     }
 
-    /// The same under a given id; written again it changes nothing.
+    /// The same under a given id, of the time that the id was made: written again it changes nothing, and
+    /// events are listed in the order of their ids.
     pub(super) fn event_with(
         &self,
         event: EventId,
@@ -27,15 +28,23 @@ impl Request<'_> {
         device: DeviceId,
         kind: EventKind,
     ) -> Write {
+        let at_unix_s = time_of(&event);
         Write {
             key: RecordKey::Event { user, event },
             condition: Condition::Any,
             put: Some(Put {
                 version: 1,
                 bytes: ByteBuf::new(),
-                row: Row::Event(EventRow { event, kind, device, at_unix_s: self.now }),
-                expires_at_unix_s: Some(self.now.saturating_add(EVENT_LIFETIME_S)),
+                row: Row::Event(EventRow { event, kind, device, at_unix_s }),
+                expires_at_unix_s: Some(at_unix_s.saturating_add(EVENT_LIFETIME_S)),
             }),
         }
     }
+}
+
+/// When an id of [`Request::event_id`] was made.
+fn time_of(event: &EventId) -> u64 {
+    let mut seconds = [0; 8];
+    seconds.copy_from_slice(&event.as_bytes()[..8]);
+    u64::from_be_bytes(seconds)
 }
